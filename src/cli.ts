@@ -1,0 +1,71 @@
+import { readFileSync } from 'node:fs'
+import { Command } from 'commander'
+import type { CommandContext, GlobalFlags } from './commands/command-context.js'
+import type { ExitCode } from './errors.js'
+
+export interface ProgramDeps {
+  process: NodeJS.Process
+  signal: AbortSignal
+  setExitCode: (code: ExitCode) => void
+}
+
+/** The version in package.json. */
+export function toolVersion(): string {
+  const text = readFileSync(new URL('../package.json', import.meta.url), 'utf8')
+  return String((JSON.parse(text) as { version: unknown }).version)
+}
+
+type Body<Options> = (context: CommandContext, options: Options) => Promise<ExitCode>
+
+/**
+ * The commander program. Each command's body is imported when it is asked for, so that `--version` loads none of them.
+ */
+export function buildProgram(deps: ProgramDeps): Command {
+  const program = new Command('kfbackup')
+    .description('Backs up a Kissflow account into split, optionally encrypted ZIPs that anyone can open.')
+    .version(toolVersion(), '-V, --version')
+    .exitOverride()
+    .configureOutput({ writeErr: () => {} })
+    .showSuggestionAfterError(true)
+
+  const contextOf = (command: Command): CommandContext => ({
+    flags: command.optsWithGlobals<GlobalFlags>(),
+    env: deps.process.env,
+    cwd: deps.process.cwd(),
+    stdin: deps.process.stdin,
+    stdout: deps.process.stdout,
+    stderr: deps.process.stderr,
+    signal: deps.signal,
+  })
+
+  /** Runs a lazily imported body with the arguments commander parsed, named by `names`. */
+  const run =
+    <Options>(load: () => Promise<Body<Options>>, ...names: string[]) =>
+    async (...args: unknown[]): Promise<void> => {
+      const command = args.at(-1) as Command
+      const options: Record<string, unknown> = { ...command.opts() }
+      names.forEach((name, index) => {
+        options[name] = args[index]
+      })
+      const body = await load()
+      deps.setExitCode(await body(contextOf(command), options as Options))
+    }
+
+  const add = (spec: string, description: string, parent: Command = program): Command =>
+    parent
+      .command(spec)
+      .description(description)
+      .exitOverride()
+      .configureOutput({ writeErr: () => {} })
+      .option('-c, --config <file>', 'config file')
+      .option('--json', 'JSON Lines on stdout')
+      .option('-q, --quiet', 'say nothing unless something is wrong')
+      .option('-v, --verbose', 'say more, with the causes of errors')
+      .option('--no-color', 'no colours')
+      .option('--log-file <file>', 'also write the log here')
+      .option('--state-dir <dir>', 'where runs, locks and history are kept')
+
+  void run
+  void add
+  return program
+}

@@ -1,0 +1,33 @@
+import type { Transform } from 'node:stream'
+
+export type EncryptionFormat = 'none' | 'openssl' | 'age'
+
+/** What backup.json says of an encrypted part beside its size and SHA-256. Hex. */
+export interface PartSeal {
+  /** HMAC-SHA256 of the whole ciphertext. */
+  mac?: string
+  /** HMAC-SHA256 of each 64 MiB segment of the ciphertext, in order. */
+  segmentMacs?: string[]
+}
+
+/** Encrypts the parts of one backup. One instance per backup: it holds the derived keys. */
+export interface BackupEncryption {
+  readonly format: Exclude<EncryptionFormat, 'none'>
+  /** Replaces `.zip`: `.aes256cbc` or `.zip.age`. */
+  readonly extension: string
+  /** Plaintext ZIP bytes in, stored bytes out; `seal` is valid once the stream has ended. */
+  encryptPart(partName: string): { stream: Transform; seal: () => PartSeal }
+  /** The `encryption` block of backup.json: format, cipher, kdf, digest, iterations, salts, key check value, recipients; never a key. */
+  describe(): Record<string, unknown>
+  /** Adds what authenticates backup.json itself to its JSON object. */
+  sealBackupJson(backup: Record<string, unknown>): Record<string, unknown>
+}
+
+/** Protects the spool at rest (details.md 35): AEAD records with a fresh nonce each. */
+export interface SpoolCipher {
+  /** Bytes a sealed record is longer than its content. */
+  readonly overheadBytes: number
+  seal(plain: Uint8Array): Buffer
+  /** Throws DamagedError when the record is not what `seal` returned. */
+  open(sealed: Uint8Array): Buffer
+}

@@ -1,0 +1,14 @@
+import { defineConfig } from 'vitest/config'
+
+/** The fast suite: everything but what needs servers, long runs or Debian packages (test/integration, test/crash, test/bench). */
+export default defineConfig({
+  test: {
+    root: new URL('..', import.meta.url).pathname,
+    include: ['test/**/*.test.ts'],
+    exclude: ['test/integration/**', 'test/crash/**', 'test/bench/**', 'node_modules/**'],
+    testTimeout: 30_000,
+    hookTimeout: 30_000,
+    pool: 'forks',
+    globalSetup: ['test/helpers/build-once.ts'],
+  },
+})
