@@ -1,0 +1,68 @@
+import type { Clock } from '../util/clock.js'
+
+/** Lets call starts through one by one; `pauseUntil` holds back everyone, also those already waiting. */
+export interface Limiter {
+  acquire(signal: AbortSignal): Promise<void>
+  pauseUntil(timeMs: number): void
+  /** The server refused for the rate: slow down, if this limiter adapts. */
+  onThrottled(): void
+  /** Calls a minute it lets through now; Infinity when unlimited. */
+  readonly callsPerMinute: number
+}
+
+// A timer may fire late; as many starts as fit in this time may then follow closely, so that lateness does not add up to lost calls.
+const CATCH_UP_MS = 300
+
+/**
+ * Spaces starts evenly, so that no window of 60 s, wherever the server lets it begin, holds more than `callsPerMinute` of them.
+ * The 1 % beyond that absorbs the network's jitter: a call sent in one window can arrive in the next.
+ */
+export class RateLimiter implements Limiter {
+  private freeAtMs = Number.NEGATIVE_INFINITY
+  private pausedUntilMs = Number.NEGATIVE_INFINITY
+  private readonly clock: Pick<Clock, 'now' | 'sleep'>
+  private rate: number
+  private tail: Promise<void> = Promise.resolve()
+
+  constructor(callsPerMinute: number, clock: Pick<Clock, 'now' | 'sleep'>) {
+    this.rate = callsPerMinute
+    this.clock = clock
+  }
+
+  get callsPerMinute(): number {
+    return this.rate
+  }
+
+  /** Changes the rate from the next start on. */
+  setRate(callsPerMinute: number): void {
+    this.rate = callsPerMinute
+  }
+
+  acquire(signal: AbortSignal): Promise<void> {
+    if (this.rate === Number.POSITIVE_INFINITY && this.clock.now() >= this.pausedUntilMs) return Promise.resolve()
+    // One waiter sleeps at a time; the others stand in line behind it, in order.
+    const turn = this.tail.then(() => this.waitForTurn(signal))
+    this.tail = turn.catch(() => {})
+    return turn
+  }
+
+  private async waitForTurn(signal: AbortSignal): Promise<void> {
+    for (;;) {
+      signal.throwIfAborted()
+      const now = this.clock.now()
+      const startAt = Math.max(this.freeAtMs, this.pausedUntilMs)
+      if (now >= startAt) {
+        const intervalMs = this.rate === Number.POSITIVE_INFINITY ? 0 : (60_000 / this.rate) * 1.01
+        this.freeAtMs = Math.max(this.freeAtMs, now - Math.min(CATCH_UP_MS, intervalMs)) + intervalMs
+        return
+      }
+      await this.clock.sleep(startAt - now, signal)
+    }
+  }
+
+  pauseUntil(timeMs: number): void {
+    this.pausedUntilMs = Math.max(this.pausedUntilMs, timeMs)
+  }
+
+  onThrottled(): void {}
+}

@@ -1,0 +1,298 @@
+import { mkdirSync } from 'node:fs'
+import { join } from 'node:path'
+import type { Collection, PageRef } from './collection.js'
+import { IdIndex } from './id-index.js'
+import { InFlight } from './in-flight.js'
+import { type ItemPart, ItemTable } from './item-table.js'
+import { Journal, type JournalLine } from './journal.js'
+import { applyLine, type ReplayState, replay } from './run-replay.js'
+import { type Frame, type FrameCipher, Spool } from './spool.js'
+
+export interface RunStoreOptions {
+  folder: string
+  bootId: string
+  cipher?: FrameCipher | undefined
+  /** Requests made so far by this process, for the journal. */
+  apiCalls: () => number
+  nowMs: number
+}
+
+/** One row of a list page as it is saved. */
+export interface PageRow {
+  id: string
+  /** The row as sent, compact; kept where the row itself belongs to the backup. */
+  json?: Buffer
+  /** Files the row points to, where the row is the record. */
+  files?: number
+}
+
+export interface SavedPage {
+  fresh: Array<{ seq: number; id: string; fileBase: number }>
+  /** How many ids this pass had not seen before. */
+  newInPass: number
+}
+
+/** Bytes a file may have to be kept in a frame instead of a file of its own. */
+export const SMALL_FILE_BYTES = 1024 * 1024
+
+/**
+ * The saved state of one run: spool, journal and what is derived from them. Every `save…` writes the data first and then the line that says we have
+ * it; a process may be killed between any two instructions.
+ */
+export class RunStore {
+  readonly folder: string
+  readonly spool: Spool
+  readonly items: ItemTable
+  readonly inFlight: InFlight
+  readonly collections = new Map<string, Collection>()
+  readonly byNumber = new Map<number, Collection>()
+  readonly facts = new Map<string, string>()
+  readonly gaps: Frame[] = []
+  /** API calls of earlier processes of this run. */
+  callsBefore = 0
+  repeatedBefore = 0
+  throttledBefore = 0
+  isCollected = false
+  private readonly journal: Journal
+  private readonly options: RunStoreOptions
+
+  private constructor(options: RunStoreOptions, parts: { spool: Spool; journal: Journal; state: ReplayState }) {
+    this.options = options
+    this.folder = options.folder
+    this.spool = parts.spool
+    this.journal = parts.journal
+    const { state } = parts
+    this.items = state.items
+    for (const collection of state.collections) {
+      this.collections.set(collection.key, collection)
+      this.byNumber.set(collection.number, collection)
+    }
+    for (const [key, value] of state.facts) this.facts.set(key, value)
+    this.gaps.push(...state.gaps)
+    this.callsBefore = state.apiCalls
+    this.repeatedBefore = state.repeated
+    this.isCollected = state.isCollected
+    this.inFlight = new InFlight(join(options.folder, 'in-flight'))
+  }
+
+  /** Opens a run's folder, new or left by an earlier process. */
+  static async open(options: RunStoreOptions): Promise<RunStore> {
+    mkdirSync(options.folder, { recursive: true, mode: 0o700 })
+    const spool = new Spool(join(options.folder, 'spool'), options.cipher)
+    const path = join(options.folder, 'journal.jsonl')
+    const state = await replay({ path, spool, items: new ItemTable(options.folder), bootId: options.bootId })
+    const store = new RunStore(options, { spool, journal: new Journal(path, state.length), state })
+    store.write({ t: 'start', v: 1, boot: options.bootId, at: options.nowMs })
+    return store
+  }
+
+  /** The collection of this name, declared now if it is new. */
+  collection(key: string, meta: Record<string, unknown> = {}): Collection {
+    const known = this.collections.get(key)
+    if (known !== undefined) return known
+    const number = this.collections.size + 1
+    const [frame] = this.spool.append(0, [Buffer.from(JSON.stringify({ key, meta }))])
+    this.write({ t: 'coll', c: number, ...line(frame) })
+    const collection = this.byNumber.get(number)
+    if (collection === undefined) throw new Error(`collection ${number} was not declared`)
+    return collection
+  }
+
+  savePage(collection: Collection, page: { number: number; rows: PageRow[]; isEnd: boolean }): SavedPage {
+    const ids = this.idsOf(collection)
+    const firstSeq = collection.size
+    const fresh: SavedPage['fresh'] = []
+    const rowFrames: Buffer[] = []
+    let newInPass = 0
+    const fileCounts: number[] = []
+    let fileBase = collection.counts.files
+    const lines = page.rows.map((row) => {
+      const { seq, isNew } = ids.add(row.id)
+      if (collection.markSeen(seq)) newInPass++
+      if (!isNew) return String(seq)
+      fresh.push({ seq, id: row.id, fileBase })
+      fileBase += row.files ?? 0
+      fileCounts.push(row.files ?? 0)
+      if (row.json !== undefined) rowFrames.push(row.json)
+      return JSON.stringify(row.id)
+    })
+    const [frame, ...frames] = this.spool.append(collection.number, [Buffer.from(lines.join('\n')), ...rowFrames])
+    this.write({
+      t: 'page',
+      c: collection.number,
+      p: collection.pass,
+      n: page.number,
+      ...line(frame),
+      s: firstSeq,
+      f: fresh.length,
+      r: page.rows.length,
+      np: newInPass,
+      ...(page.isEnd ? { e: 1 } : {}),
+      ...(frames.length === 0 ? {} : { rf: frames.map((each, index) => [each.addr, each.len, each.crc, fileCounts[index] ?? 0]) }),
+    })
+    return { fresh, newInPass }
+  }
+
+  saveRecord(collection: Collection, seq: number, json: Buffer, files: number): { fileBase: number } {
+    const [frame] = this.spool.append(collection.number, [json])
+    const fileBase = collection.counts.files
+    this.write({ t: 'rec', c: collection.number, s: seq, ...line(frame), fb: fileBase, fc: files })
+    return { fileBase }
+  }
+
+  /** Saves one more page of an item's comments, activity or members; `rows` are joined by commas. Earlier pages are kept in the new frame. */
+  saveRows(
+    collection: Collection,
+    seq: number,
+    part: 'comments' | 'activity',
+    page: { number: number; rows: Buffer[]; isEnd: boolean },
+  ): void {
+    const before = page.number === 1 ? undefined : this.items.frame(collection.number, seq, part)
+    const joined = this.join(collection, before?.frame, page.rows)
+    const frame = joined === undefined ? before?.frame : this.spool.append(collection.number, [joined])[0]
+    this.write({
+      t: 'rows',
+      c: collection.number,
+      s: seq,
+      w: part,
+      n: page.number,
+      ...line(frame),
+      k: (before?.count ?? 0) + page.rows.length,
+      ...(page.isEnd ? { e: 1 } : {}),
+    })
+  }
+
+  /** The same for rows that belong to the collection as a whole, under a name. */
+  saveCollectionRows(collection: Collection, name: string, page: { number: number; rows: Buffer[]; isEnd: boolean }): void {
+    const before = page.number === 1 ? undefined : collection.rows.get(name)
+    const joined = this.join(collection, before?.frame, page.rows)
+    const frame = joined === undefined ? before?.frame : this.spool.append(collection.number, [joined])[0]
+    this.write({
+      t: 'crows',
+      c: collection.number,
+      w: name,
+      n: page.number,
+      ...line(frame),
+      k: (before?.count ?? 0) + page.rows.length,
+      ...(page.isEnd ? { e: 1 } : {}),
+    })
+  }
+
+  saveDoc(collection: Collection, name: string, json: Buffer): void {
+    const [frame] = this.spool.append(collection.number, [json])
+    this.write({ t: 'doc', c: collection.number, w: name, ...line(frame) })
+  }
+
+  saveSmallFile(collection: Collection, seq: number, number: number, content: Buffer): void {
+    const [frame] = this.spool.append(collection.number, [content])
+    this.write({ t: 'file', c: collection.number, s: seq, i: number, st: 'small', ...line(frame) })
+  }
+
+  saveLargeFile(collection: Collection, seq: number, number: number, file: { bytes: number; crc: number }): void {
+    this.write({ t: 'file', c: collection.number, s: seq, i: number, st: 'large', a: 0, l: file.bytes, x: file.crc })
+  }
+
+  skipFile(collection: Collection, seq: number, number: number): void {
+    this.write({ t: 'file', c: collection.number, s: seq, i: number, st: 'skipped', a: 0, l: 0, x: 0 })
+  }
+
+  skip(collection: Collection, seq: number, part: ItemPart): void {
+    this.write({ t: 'skip', c: collection.number, s: seq, w: part })
+  }
+
+  /** Writes a gap, then whatever line `then` writes for the thing it is about: a kill between them names the gap twice, never not at all. */
+  saveGap(gap: object): void {
+    const [frame] = this.spool.append(0, [Buffer.from(JSON.stringify(gap))])
+    this.write({ t: 'gap', ...line(frame) })
+  }
+
+  setFact(key: string, value: string): void {
+    if (this.facts.get(key) === value) return
+    this.write({ t: 'fact', k: key, v: value })
+  }
+
+  startPass(collection: Collection, pass: number): void {
+    this.write({ t: 'pass', c: collection.number, p: pass })
+  }
+
+  finish(collection: Collection, proof: object): void {
+    const [frame] = this.spool.append(collection.number, [Buffer.from(JSON.stringify(proof))])
+    this.write({ t: 'done', c: collection.number, ...line(frame) })
+    collection.ids = undefined
+    collection.seen = new Uint8Array(0)
+  }
+
+  /** Everything asked for has been answered or named as a gap. */
+  finishCollect(): void {
+    this.write({ t: 'collected' })
+  }
+
+  /** The ids a page brought, in order; the first has number `ref.firstSeq`. */
+  readIds(collection: Collection, ref: PageRef): string[] {
+    if (ref.fresh === 0) return []
+    const text = this.spool.read(collection.number, ref.frame).toString('utf8')
+    return text
+      .split('\n')
+      .filter((row) => row.startsWith('"'))
+      .map((row) => String(JSON.parse(row)))
+  }
+
+  /** Lets go of the memory that listing needs; `idsOf` builds it again. */
+  dropIds(collection: Collection): void {
+    collection.ids = undefined
+  }
+
+  private idsOf(collection: Collection): IdIndex {
+    if (collection.ids !== undefined) return collection.ids
+    const ids = new IdIndex()
+    for (const ref of collection.pages) for (const id of this.readIds(collection, ref)) ids.add(id)
+    collection.ids = ids
+    if (collection.seen.length === 0) this.rebuildSeen(collection)
+    return ids
+  }
+
+  private rebuildSeen(collection: Collection): void {
+    for (const ref of collection.pages) {
+      if (ref.pass !== collection.pass) continue
+      let seq = ref.firstSeq
+      const text = this.spool.read(collection.number, ref.frame).toString('utf8')
+      if (text === '') continue
+      for (const row of text.split('\n')) collection.markSeen(row.startsWith('"') ? seq++ : Number(row))
+    }
+  }
+
+  private join(collection: Collection, before: Frame | undefined, rows: Buffer[]): Buffer | undefined {
+    if (rows.length === 0) return undefined
+    const parts: Buffer[] = before === undefined ? [] : [this.spool.read(collection.number, before), COMMA]
+    rows.forEach((row, index) => {
+      if (index > 0) parts.push(COMMA)
+      parts.push(row)
+    })
+    return Buffer.concat(parts)
+  }
+
+  private write(entry: JournalLine): void {
+    const total = this.callsBefore + this.options.apiCalls()
+    this.journal.append({ ...entry, q: total })
+    applyLine(this, entry)
+  }
+
+  /** Makes all that is saved survive a power cut. */
+  async sync(): Promise<void> {
+    this.write({ t: 'calls', rep: this.repeatedBefore + this.inFlight.repeated })
+    await this.journal.sync(() => this.spool.sync())
+  }
+
+  close(): void {
+    this.journal.close()
+    this.spool.close()
+    this.items.close()
+    this.inFlight.close()
+  }
+}
+
+const COMMA = Buffer.from(',')
+
+function line(frame: Frame | undefined): { a?: number; l?: number; x?: number } {
+  return frame === undefined ? {} : { a: frame.addr, l: frame.len, x: frame.crc }
+}

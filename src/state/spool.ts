@@ -1,0 +1,304 @@
+import {
+  closeSync,
+  constants,
+  createReadStream,
+  existsSync,
+  fdatasync,
+  fstatSync,
+  ftruncateSync,
+  mkdirSync,
+  openSync,
+  readSync,
+  rmSync,
+} from 'node:fs'
+import { join } from 'node:path'
+import { Readable } from 'node:stream'
+import { promisify } from 'node:util'
+import { crc32 } from 'node:zlib'
+import { DamagedError } from '../errors.js'
+import { writeFully } from '../util/atomic-file.js'
+
+const syncData = promisify(fdatasync)
+
+/** Where a frame stands: `addr` is segment × 2^32 + offset; `len` and `crc` (CRC-32) are of its content, before any sealing. */
+export interface Frame {
+  addr: number
+  len: number
+  crc: number
+}
+
+/** Seals frames at rest (details.md 35); the same shape as crypto's SpoolCipher. */
+export interface FrameCipher {
+  readonly overheadBytes: number
+  seal(plain: Uint8Array): Buffer
+  open(sealed: Uint8Array): Buffer
+}
+
+const SEGMENT_BYTES = 64 * 1024 * 1024
+const SEGMENT_SHIFT = 2 ** 32
+/** Content of a large file's frames; the last one is shorter. */
+const LARGE_FRAME_BYTES = 256 * 1024
+const MAX_OPEN_FILES = 64
+const READ_AHEAD_BYTES = 256 * 1024
+
+interface Stream {
+  segment: number
+  /** Bytes in the current segment. */
+  offset: number
+}
+
+/**
+ * What the account said, as sent: append-only segments per collection, and one file per large attachment. Nothing here counts until the journal
+ * names it. Writes are plain `write` calls, which a killed process does not undo; `sync` makes them survive a power cut.
+ */
+export class Spool {
+  private readonly folder: string
+  private readonly cipher: FrameCipher | undefined
+  private readonly streams = new Map<number, Stream>()
+  private readonly open = new Map<string, number>()
+  private readonly dirty = new Set<string>()
+  /** Paths whose file is being synced just now: it may not be closed meanwhile. */
+  private readonly syncing = new Set<string>()
+  private readonly unsynced: number[] = []
+  private window: { path: string; at: number; bytes: Buffer } | undefined
+  /** Bytes appended by this process. */
+  bytesWritten = 0
+
+  constructor(folder: string, cipher?: FrameCipher) {
+    this.folder = folder
+    this.cipher = cipher
+    mkdirSync(folder, { recursive: true, mode: 0o700 })
+  }
+
+  /** Appends frames in one write; their places in order. */
+  append(collection: number, contents: readonly Uint8Array[]): Frame[] {
+    const stream = this.streamOf(collection)
+    const sealed = contents.map((content) => this.cipher?.seal(content) ?? content)
+    const total = sealed.reduce((sum, bytes) => sum + bytes.length, 0)
+    if (stream.offset > 0 && stream.offset + total > SEGMENT_BYTES) {
+      stream.segment++
+      stream.offset = 0
+    }
+    const path = this.segmentPath(collection, stream.segment)
+    const frames: Frame[] = []
+    let offset = stream.offset
+    contents.forEach((content, index) => {
+      frames.push({ addr: stream.segment * SEGMENT_SHIFT + offset, len: content.length, crc: crc32(content) })
+      offset += sealed[index]?.length ?? 0
+    })
+    const [only] = sealed
+    writeFully(this.fd(path, true), sealed.length === 1 && only !== undefined ? only : Buffer.concat(sealed, total), stream.offset)
+    stream.offset = offset
+    this.dirty.add(path)
+    this.bytesWritten += total
+    return frames
+  }
+
+  /** A frame's content, checked against its CRC. */
+  read(collection: number, frame: Frame): Buffer {
+    const path = this.segmentPath(collection, Math.floor(frame.addr / SEGMENT_SHIFT))
+    const sealed = this.readAt(path, frame.addr % SEGMENT_SHIFT, frame.len + (this.cipher?.overheadBytes ?? 0))
+    const content = this.cipher?.open(sealed) ?? sealed
+    if (crc32(content) !== frame.crc) throw spoolDamaged(path)
+    return content
+  }
+
+  /** Starts one large file from nothing, whatever an earlier attempt left. */
+  createLarge(collection: number, number: number): LargeFile {
+    const path = this.largePath(collection, number)
+    mkdirSync(join(this.folder, String(collection)), { recursive: true, mode: 0o700 })
+    return new LargeFile(path, this.cipher, (fd) => this.unsynced.push(fd))
+  }
+
+  /** A large file's content. The reader checks size and CRC. */
+  openLarge(collection: number, number: number): Readable {
+    const path = this.largePath(collection, number)
+    const { cipher } = this
+    if (cipher === undefined) return createReadStream(path, { highWaterMark: LARGE_FRAME_BYTES })
+    const frameBytes = LARGE_FRAME_BYTES + cipher.overheadBytes
+    return Readable.from(
+      (async function* () {
+        // A read stream's chunks do not keep to frames: gather until one is whole.
+        let rest: Buffer = Buffer.alloc(0)
+        for await (const chunk of createReadStream(path, { highWaterMark: frameBytes }) as AsyncIterable<Buffer>) {
+          rest = rest.length === 0 ? chunk : Buffer.concat([rest, chunk])
+          while (rest.length >= frameBytes) {
+            yield cipher.open(rest.subarray(0, frameBytes))
+            rest = rest.subarray(frameBytes)
+          }
+        }
+        if (rest.length > 0) yield cipher.open(rest)
+      })(),
+      { objectMode: false },
+    )
+  }
+
+  removeLarge(collection: number, number: number): void {
+    rmSync(this.largePath(collection, number), { force: true })
+  }
+
+  /** Cuts a collection back to what the journal knows: everything behind `end` (exclusive address, sealed length included) goes. */
+  cutBack(collection: number, end: number): void {
+    const stream = { segment: Math.floor(end / SEGMENT_SHIFT), offset: end % SEGMENT_SHIFT }
+    this.streams.set(collection, stream)
+    const path = this.segmentPath(collection, stream.segment)
+    if (existsSync(path)) {
+      const fd = this.fd(path, true)
+      if (fstatSync(fd).size < stream.offset) throw spoolDamaged(path)
+      ftruncateSync(fd, stream.offset)
+    } else if (stream.offset > 0) {
+      throw spoolDamaged(path)
+    }
+    for (let next = stream.segment + 1; existsSync(this.segmentPath(collection, next)); next++) rmSync(this.segmentPath(collection, next))
+  }
+
+  /** One past the frame, as `cutBack` takes it. */
+  endOf(frame: Frame): number {
+    return frame.addr + frame.len + (this.cipher?.overheadBytes ?? 0)
+  }
+
+  /** Makes everything appended so far survive a power cut. */
+  async sync(): Promise<void> {
+    const fds: number[] = []
+    for (const path of this.dirty) {
+      const fd = this.open.get(path)
+      if (fd === undefined) continue
+      fds.push(fd)
+      this.syncing.add(path)
+    }
+    this.dirty.clear()
+    const closing = this.unsynced.splice(0)
+    try {
+      for (const fd of fds) await syncData(fd)
+      for (const fd of closing) await syncData(fd)
+    } finally {
+      this.syncing.clear()
+      for (const fd of closing) closeSync(fd)
+    }
+  }
+
+  close(): void {
+    for (const fd of this.open.values()) closeSync(fd)
+    this.open.clear()
+    for (const fd of this.unsynced.splice(0)) closeSync(fd)
+  }
+
+  private streamOf(collection: number): Stream {
+    const known = this.streams.get(collection)
+    if (known !== undefined) return known
+    mkdirSync(join(this.folder, String(collection)), { recursive: true, mode: 0o700 })
+    // Without a committed length from the journal nothing in the folder counts.
+    this.cutBack(collection, 0)
+    return this.streamOf(collection)
+  }
+
+  private segmentPath(collection: number, segment: number): string {
+    return join(this.folder, String(collection), `segment-${String(segment).padStart(6, '0')}`)
+  }
+
+  private largePath(collection: number, number: number): string {
+    return join(this.folder, String(collection), `file-${number}`)
+  }
+
+  private fd(path: string, create: boolean): number {
+    const known = this.open.get(path)
+    if (known !== undefined) {
+      this.open.delete(path)
+      this.open.set(path, known)
+      return known
+    }
+    for (const [oldest, fd] of this.open) {
+      if (this.open.size < MAX_OPEN_FILES) break
+      if (this.dirty.delete(oldest) || this.syncing.has(oldest)) this.unsynced.push(fd)
+      else closeSync(fd)
+      this.open.delete(oldest)
+    }
+    const fd = openSync(path, create ? constants.O_RDWR | constants.O_CREAT : constants.O_RDONLY, 0o600)
+    this.open.set(path, fd)
+    return fd
+  }
+
+  private readAt(path: string, at: number, length: number): Buffer {
+    const { window } = this
+    if (window?.path === path && at >= window.at && at + length <= window.at + window.bytes.length) {
+      return Buffer.from(window.bytes.subarray(at - window.at, at - window.at + length))
+    }
+    const bytes = Buffer.allocUnsafe(Math.max(length, READ_AHEAD_BYTES))
+    let read = 0
+    let fd: number
+    try {
+      fd = this.fd(path, false)
+    } catch (error) {
+      throw spoolDamaged(path, error)
+    }
+    for (let more = -1; more !== 0 && read < bytes.length; ) {
+      more = readSync(fd, bytes, read, bytes.length - read, at + read)
+      read += more
+    }
+    if (read < length) throw spoolDamaged(path)
+    // Bytes still being appended to may not be cached: only what is read whole stays true.
+    this.window = { path, at, bytes: bytes.subarray(0, read) }
+    return Buffer.from(bytes.subarray(0, length))
+  }
+}
+
+/** A large file being written. */
+export class LargeFile {
+  private readonly fd: number
+  private readonly cipher: FrameCipher | undefined
+  private readonly onFinish: (fd: number) => void
+  private pending: Buffer[] = []
+  private pendingBytes = 0
+  private offset = 0
+  bytes = 0
+  crc = 0
+
+  constructor(path: string, cipher: FrameCipher | undefined, onFinish: (fd: number) => void) {
+    this.fd = openSync(path, 'w+', 0o600)
+    this.cipher = cipher
+    this.onFinish = onFinish
+  }
+
+  write(chunk: Buffer): void {
+    this.bytes += chunk.length
+    this.crc = crc32(chunk, this.crc)
+    if (this.cipher === undefined) {
+      writeFully(this.fd, chunk, this.offset)
+      this.offset += chunk.length
+      return
+    }
+    this.pending.push(chunk)
+    this.pendingBytes += chunk.length
+    if (this.pendingBytes >= LARGE_FRAME_BYTES) this.flush(false)
+  }
+
+  finish(): void {
+    this.flush(true)
+    this.onFinish(this.fd)
+  }
+
+  discard(): void {
+    closeSync(this.fd)
+  }
+
+  private flush(all: boolean): void {
+    if (this.cipher === undefined || this.pendingBytes === 0) return
+    let rest = Buffer.concat(this.pending, this.pendingBytes)
+    while (rest.length >= LARGE_FRAME_BYTES || (all && rest.length > 0)) {
+      const sealed = this.cipher.seal(rest.subarray(0, LARGE_FRAME_BYTES))
+      writeFully(this.fd, sealed, this.offset)
+      this.offset += sealed.length
+      rest = rest.subarray(LARGE_FRAME_BYTES)
+    }
+    this.pending = [rest]
+    this.pendingBytes = rest.length
+  }
+}
+
+function spoolDamaged(path: string, cause?: unknown): DamagedError {
+  return new DamagedError(`The saved data in ${path} is not what was written.`, {
+    cause,
+    code: 'E_SPOOL_DAMAGED',
+    hint: 'Start over with kfbackup run --fresh.',
+  })
+}
