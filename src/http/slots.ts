@@ -20,7 +20,8 @@ export class Slots {
       return this.releaser()
     }
     await new Promise<void>((resolve, reject) => {
-      const queue = (this.queues[priority] ??= [])
+      const queue = this.queues[priority] ?? []
+      this.queues[priority] = queue
       const onAbort = (): void => {
         const index = queue.indexOf(waiter)
         if (index !== -1) queue.splice(index, 1)

@@ -68,10 +68,15 @@ export class KissflowClient {
     this.basePath = url.pathname.replace(/\/+$/, '')
   }
 
-  /** The path and query of a call, which also names it in the log and in the list of calls in flight. */
+  /** The path and query of a call. */
   pathOf(call: ApiCall): string {
     const values = { account: this.options.accountId, ...call.values }
     return this.basePath + buildPath(call.endpoint, values, this.options.endpointOverrides, call.query)
+  }
+
+  /** Method, path and query: names a call in messages and among those in flight. */
+  nameOf(call: ApiCall): string {
+    return `${(ENDPOINTS[call.endpoint] as EndpointSpec).method ?? 'GET'} ${this.pathOf(call)}`
   }
 
   /** Keys and what every request carries. Sent to the account's exact origin only. */
@@ -82,7 +87,7 @@ export class KissflowClient {
   /** One JSON answer, after all retries. */
   getJson(call: ApiCall, stop: AbortSignal): Promise<JsonAnswer> {
     const path = this.pathOf(call)
-    const name = `${(ENDPOINTS[call.endpoint] as EndpointSpec).method ?? 'GET'} ${path}`
+    const name = this.nameOf(call)
     return this.run(name, () => this.fetchJson(name, path, call), call.priority ?? PRIORITY.item, stop)
   }
 

@@ -9,8 +9,8 @@ export interface Row {
 
 export interface ListPage {
   rows: Row[]
-  /** `Columns` where the envelope has them. */
-  columns: unknown
+  /** Where `Columns` stands, when the envelope has them. */
+  columns: Slice | undefined
   /** `count` where the envelope has it: a form's total, or just the page. */
   count: number | undefined
 }
@@ -49,11 +49,14 @@ export function readList(answer: JsonAnswer, options: { allowSingle?: boolean } 
   if (!isObject(value)) return undefined
   const rows: Row[] = []
   let found = false
+  let columns: Slice | undefined
   for (const member of sliceObject(bytes)) {
     const content = own(value, member.key)
     if (member.key === 'Data' && Array.isArray(content)) {
       found = true
       rows.push(...zip(content, sliceArray(bytes, member)))
+    } else if (member.key === 'Columns') {
+      columns = member
     } else if (member.key.startsWith('Table_') && Array.isArray(content)) {
       found = true
       sliceArray(bytes, member).forEach((element, index) => {
@@ -71,7 +74,7 @@ export function readList(answer: JsonAnswer, options: { allowSingle?: boolean } 
     const whole = { start: 0, end: bytes.length }
     return { rows: Object.keys(value).length === 0 ? [] : [{ value, slice: whole }], columns: undefined, count: undefined }
   }
-  return { rows, columns: own(value, 'Columns'), count: count(own(value, 'count')) }
+  return { rows, columns, count: count(own(value, 'count')) }
 }
 
 function zip(values: unknown[], slices: Slice[]): Row[] {

@@ -53,6 +53,8 @@ export class Collection {
     filesSkipped: 0,
     recordBytes: 0,
   }
+  /** Answers of the account saved here, for the manifest. */
+  answers = 0
   /** Ids listed so far. */
   size = 0
   /** The pass that goes on, from 1, and the page to ask for next. */

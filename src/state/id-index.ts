@@ -26,7 +26,7 @@ export class IdIndex {
     const hash = createHash('sha256').update(id).digest()
     const high = hash.readUInt32LE(0)
     const low = hash.readUInt32LE(4)
-    const slot = this.find(high, low)
+    const slot = this.slot(high, low)
     const known = this.seqs[slot] ?? 0
     if (known !== 0) return { seq: known - 1, isNew: false }
     const seq = this.size++
@@ -37,7 +37,14 @@ export class IdIndex {
     return { seq, isNew: true }
   }
 
-  private find(high: number, low: number): number {
+  /** The number of a known id. */
+  find(id: string): number | undefined {
+    const hash = createHash('sha256').update(id).digest()
+    const known = this.seqs[this.slot(hash.readUInt32LE(0), hash.readUInt32LE(4))] ?? 0
+    return known === 0 ? undefined : known - 1
+  }
+
+  private slot(high: number, low: number): number {
     let slot = low & this.mask
     while (this.seqs[slot] !== 0 && (this.high[slot] !== high || this.low[slot] !== low)) slot = (slot + 1) & this.mask
     return slot
@@ -53,7 +60,7 @@ export class IdIndex {
     for (let index = 0; index < seqs.length; index++) {
       const seq = seqs[index] ?? 0
       if (seq === 0) continue
-      const slot = this.find(high[index] ?? 0, low[index] ?? 0)
+      const slot = this.slot(high[index] ?? 0, low[index] ?? 0)
       this.high[slot] = high[index] ?? 0
       this.low[slot] = low[index] ?? 0
       this.seqs[slot] = seq

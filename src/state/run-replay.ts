@@ -69,6 +69,9 @@ function frameOf(entry: JournalLine): Frame | undefined {
   return typeof a === 'number' && typeof l === 'number' && typeof x === 'number' ? { addr: a, len: l, crc: x } : undefined
 }
 
+// Lines that each stand for one answer of the account.
+const ANSWERS = new Set(['page', 'rec', 'rows', 'crows', 'doc', 'file', 'skip'])
+
 /** Applies one line, live or replayed: the one place where a line's meaning stands. */
 export function applyLine(target: Target, entry: JournalLine): void {
   if (entry.t === 'fact') target.facts.set(String(entry['k']), String(entry['v']))
@@ -79,23 +82,30 @@ export function applyLine(target: Target, entry: JournalLine): void {
   if (entry['c'] === undefined || entry.t === 'coll') return
   const collection = byNumber(target, Number(entry['c']))
   const seq = Number(entry['s'])
+  if (ANSWERS.has(entry.t)) collection.answers++
   switch (entry.t) {
     case 'page':
-      return applyPage(target, collection, entry)
+      applyPage(target, collection, entry)
+      return
     case 'pass':
-      return collection.startPass(Number(entry['p']))
+      collection.startPass(Number(entry['p']))
+      return
     case 'rec':
-      return applyRecord(target, collection, entry)
+      applyRecord(target, collection, entry)
+      return
     case 'rows':
-      return applyRows(target, collection, entry)
+      applyRows(target, collection, entry)
+      return
     case 'crows':
       collection.rows.set(String(entry['w']), { frame, count: Number(entry['k']), page: Number(entry['n']), isDone: entry['e'] === 1 })
       return
     case 'file':
-      return applyFile(target, collection, entry)
+      applyFile(target, collection, entry)
+      return
     case 'skip':
       if (!target.items.isDone(collection.number, seq, entry['w'] as ItemPart) && entry['w'] === 'record') collection.counts.skipped++
-      return target.items.skip(collection.number, seq, entry['w'] as ItemPart)
+      target.items.skip(collection.number, seq, entry['w'] as ItemPart)
+      return
     case 'doc':
       if (frame !== undefined) collection.docs.set(String(entry['w']), frame)
       return

@@ -133,6 +133,15 @@ export class RunStore {
     return { fresh, newInPass }
   }
 
+  /** True when a page holds an id that the current pass has not seen. */
+  bringsNew(collection: Collection, rows: PageRow[]): boolean {
+    const ids = this.idsOf(collection)
+    return rows.some((row) => {
+      const seq = ids.find(row.id)
+      return seq === undefined || !collection.wasSeen(seq)
+    })
+  }
+
   saveRecord(collection: Collection, seq: number, json: Buffer, files: number): { fileBase: number } {
     const [frame] = this.spool.append(collection.number, [json])
     const fileBase = collection.counts.files
@@ -237,6 +246,11 @@ export class RunStore {
       .map((row) => String(JSON.parse(row)))
   }
 
+  /** Makes sure that ids and what the current pass has seen are in memory. */
+  loadIds(collection: Collection): void {
+    this.idsOf(collection)
+  }
+
   /** Lets go of the memory that listing needs; `idsOf` builds it again. */
   dropIds(collection: Collection): void {
     collection.ids = undefined
@@ -247,7 +261,7 @@ export class RunStore {
     const ids = new IdIndex()
     for (const ref of collection.pages) for (const id of this.readIds(collection, ref)) ids.add(id)
     collection.ids = ids
-    if (collection.seen.length === 0) this.rebuildSeen(collection)
+    this.rebuildSeen(collection)
     return ids
   }
 

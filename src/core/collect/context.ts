@@ -1,0 +1,84 @@
+import { RetriesExhaustedError } from '../../http/http-error.js'
+import { ApiError } from '../../kissflow/api-error.js'
+import type { ApiCall, JsonAnswer, KissflowClient } from '../../kissflow/client.js'
+import { RedirectRefusedError } from '../../kissflow/download.js'
+import type { RunStore } from '../../state/run-store.js'
+import type { Clock } from '../../util/clock.js'
+import type { Category, Emit } from '../events.js'
+import type { Progress } from '../progress.js'
+import type { GapBook } from './gaps.js'
+
+/** What to collect; everything a run must not change between its processes. */
+export interface CollectOptions {
+  categories: readonly Category[]
+  flows: { include: readonly string[]; exclude: readonly string[]; types: readonly string[] }
+  pageSize: number
+  concurrency: number
+  /** The run's first start: the audit log is read up to this day. */
+  createdAtMs: number
+}
+
+/** What every part of the collection works with. */
+export interface CollectContext {
+  client: KissflowClient
+  store: RunStore
+  options: CollectOptions
+  gaps: GapBook
+  progress: Progress
+  emit: Emit
+  clock: Clock
+  /** Aborted by Ctrl-C, by `cancel`, or by the first failure that ends the run: no new call starts. */
+  stop: AbortSignal
+  /** Ends the run for this reason: aborts `stop`. */
+  halt: (reason: unknown) => void
+}
+
+/** Why one call came to nothing, when that does not end the run. */
+export interface CallFailure {
+  kind: 'forbidden' | 'planLimit' | 'missing' | 'failed'
+  httpStatus: number | null
+  message: string
+  cause?: unknown
+}
+
+/** The failure that costs this call alone; undefined for anything that ends the run. */
+export function callFailure(error: unknown): CallFailure | undefined {
+  if (error instanceof ApiError) {
+    const kind = error.isPlanLimit ? 'planLimit' : error.isForbidden ? 'forbidden' : error.isMissing ? 'missing' : 'failed'
+    return { kind, httpStatus: error.status, message: error.message, cause: error }
+  }
+  if (error instanceof RetriesExhaustedError) {
+    const status = error.cause instanceof Error && 'status' in error.cause ? Number(error.cause.status) : null
+    return { kind: 'failed', httpStatus: status, message: error.message, cause: error }
+  }
+  if (error instanceof RedirectRefusedError) return { kind: 'failed', httpStatus: null, message: error.message }
+  return undefined
+}
+
+export type Outcome = { ok: true; answer: JsonAnswer } | { ok: false; failure: CallFailure }
+
+/**
+ * One call whose answer is saved by `settle` before the call stops counting as in flight. `settle` also hears of a failure that costs this call
+ * alone; what ends the run is thrown, and the next process makes the call again.
+ */
+export async function ask<T>(context: CollectContext, call: ApiCall, settle: (outcome: Outcome) => T): Promise<T> {
+  const { client, store, stop } = context
+  const name = client.nameOf(call)
+  try {
+    let outcome: Outcome
+    try {
+      outcome = { ok: true, answer: await client.getJson(call, stop) }
+    } catch (error) {
+      const failure = callFailure(error)
+      if (failure === undefined) throw error
+      outcome = { ok: false, failure }
+    }
+    const result = settle(outcome)
+    store.inFlight.end(name)
+    return result
+  } catch (error) {
+    // Told to all at once: while the others finish their waits, the run would go on calling.
+    context.halt(error)
+    throw error
+  }
+}

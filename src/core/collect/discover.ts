@@ -1,0 +1,110 @@
+import type { EndpointName } from '../../kissflow/endpoints.js'
+import { isObject, text } from '../../kissflow/shapes.js'
+import { FLOW_FOLDERS, type FlowType } from '../pack/source.js'
+import type { CallFailure, CollectContext } from './context.js'
+import type { FlowInfo } from './flow.js'
+import { readListPass } from './list.js'
+import { matchesAny } from './patterns.js'
+
+const GOVERNANCE: Partial<Record<FlowType, EndpointName>> = { process: 'flows.governance.process', dataset: 'flows.governance.dataset' }
+
+/** What discovery found: the flows to read, in packing order, and those the config leaves out. */
+export interface Discovered {
+  flows: FlowInfo[]
+  excluded: FlowInfo[]
+}
+
+/** Lists the flows of every wanted type and status, unites the admin's view where there is one, and applies include and exclude. */
+export async function discoverFlows(context: CollectContext): Promise<Discovered> {
+  const found: FlowInfo[] = []
+  for (const type of Object.keys(FLOW_FOLDERS) as FlowType[]) {
+    if (!context.options.flows.types.includes(type)) continue
+    found.push(...(await discoverType(context, type)))
+  }
+  const { include, exclude } = context.options.flows
+  const isWanted = (flow: FlowInfo): boolean => matchesAny(include, flow) && !matchesAny(exclude, flow)
+  for (const pattern of [...include, ...exclude]) {
+    if (pattern === '*' || found.some((flow) => matchesAny([pattern], flow))) continue
+    context.emit({
+      type: 'warning',
+      code: 'pattern_unused',
+      message: `The pattern "${pattern}" of flows.include or flows.exclude matches no flow.`,
+    })
+  }
+  return { flows: found.filter(isWanted), excluded: found.filter((flow) => !isWanted(flow)) }
+}
+
+async function discoverType(context: CollectContext, type: FlowType): Promise<FlowInfo[]> {
+  const byId = new Map<string, FlowInfo>()
+  await listFlows(context, type, `flows.${type}`, byId, (failure) => nameMissingType(context, type, failure))
+  const governance = GOVERNANCE[type]
+  // Observed only, and only admins have it: where it is missing, the ordinary list stands alone.
+  if (governance !== undefined) await listFlows(context, type, governance, byId, () => {})
+  return [...byId.values()].sort((a, b) => (a.id < b.id ? -1 : a.id > b.id ? 1 : 0))
+}
+
+async function listFlows(
+  context: CollectContext,
+  type: FlowType,
+  endpoint: EndpointName,
+  byId: Map<string, FlowInfo>,
+  onFailure: (failure: CallFailure) => void,
+): Promise<void> {
+  const { store } = context
+  const collection = store.collection(`list:${endpoint}`)
+  if (!collection.isDone) {
+    const result = await readListPass(context, collection, {
+      endpoint,
+      keepRows: true,
+      what: `${type} flows`,
+      onFailedPage: (page, failure) => {
+        context.gaps.add({
+          code: 'page_failed',
+          category: 'transactions',
+          httpStatus: failure.httpStatus,
+          message: `Page ${page} of the list of ${type} flows could not be read: ${failure.message}`,
+        })
+      },
+    })
+    if (!result.ended) onFailure(result.failure)
+    store.finish(collection, { ended: result.ended })
+  }
+  for (let seq = 0; seq < collection.size; seq++) {
+    const saved = store.items.frame(collection.number, seq, 'row')
+    if (saved === undefined) continue
+    const flow = toFlow(JSON.parse(store.spool.read(collection.number, saved.frame).toString('utf8')), type)
+    if (flow !== undefined && !byId.has(flow.id)) byId.set(flow.id, flow)
+  }
+}
+
+function toFlow(value: unknown, type: FlowType): FlowInfo | undefined {
+  const id = text(value, '_id') ?? text(value, 'Id')
+  if (!isObject(value) || id === undefined) return undefined
+  return {
+    id,
+    name: text(value, 'Name') ?? id,
+    type,
+    status: text(value, 'Status') ?? '',
+    applicationId: text(value, '_application_id'),
+  }
+}
+
+function nameMissingType(context: CollectContext, type: FlowType, failure: CallFailure): void {
+  const isProject = type === 'project'
+  if (failure.kind === 'forbidden') context.store.setFact('flows.refused', '1')
+  const code =
+    failure.kind === 'planLimit'
+      ? 'plan_limit'
+      : failure.kind === 'forbidden'
+        ? 'forbidden'
+        : isProject && failure.kind === 'missing'
+          ? 'projects_missing'
+          : 'flows_missing'
+  context.gaps.add({
+    code,
+    category: 'transactions',
+    httpStatus: failure.httpStatus,
+    ...(isProject ? { acceptedBy: 'projects' } : {}),
+    message: `The ${type} flows could not be listed: ${failure.message}`,
+  })
+}
