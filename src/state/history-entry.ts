@@ -86,6 +86,11 @@ const UNKNOWN: Omit<HistoryEntry, 'id' | 'status'> = {
   error: null,
 }
 
+/** True for what may be a run's id: it names a folder below the state folder. */
+export function isRunId(id: string): boolean {
+  return /^[0-9A-Za-z][0-9A-Za-z._-]{0,99}$/.test(id)
+}
+
 function fits(sample: unknown, value: unknown, key: string): boolean {
   if (Array.isArray(sample)) return Array.isArray(value) && value.every((item) => typeof item === 'string')
   if (typeof sample === 'string') return typeof value === 'string'
@@ -104,7 +109,7 @@ export function parseHistoryLine(text: string): HistoryLine | undefined {
   }
   if (typeof value !== 'object' || value === null || Array.isArray(value)) return undefined
   const { id, status, ...rest } = value as Record<string, unknown>
-  if (typeof id !== 'string' || id === '' || !HISTORY_STATUSES.some((known) => known === status)) return undefined
+  if (typeof id !== 'string' || !isRunId(id) || !HISTORY_STATUSES.some((known) => known === status)) return undefined
   const line: Record<string, unknown> = { id, status }
   for (const [key, sample] of Object.entries(UNKNOWN)) {
     const given = rest[key]

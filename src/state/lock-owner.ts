@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto'
 import { join } from 'node:path'
+import { isRunId } from './history-entry.js'
 import type { ProcessTable } from './lock-processes.js'
 
 /** Who holds a lock; the content of its file. */
@@ -52,8 +53,8 @@ export function parseOwner(text: string): LockOwner | undefined {
     unknown
   >
   if (!isText(token) || !isText(bootId) || !isText(host) || !isText(runId) || !isText(acquired) || !isText(refreshed)) return undefined
-  // The token becomes part of a file name; a pid below 1 means a group of processes to the system.
-  if (!/^[0-9a-f]{8,64}$/.test(token) || !Number.isSafeInteger(pid) || Number(pid) < 1) return undefined
+  // Token and run id become part of file names; a pid below 1 means a group of processes to the system.
+  if (!/^[0-9a-f]{8,64}$/.test(token) || !Number.isSafeInteger(pid) || Number(pid) < 1 || !isRunId(runId)) return undefined
   if (Number.isNaN(Date.parse(refreshed))) return undefined
   return {
     formatVersion: 1,

@@ -25,17 +25,18 @@ function readText(path: string): string | undefined {
   }
 }
 
-/**
- * Linux tells a boot id. Containers on one machine share it but not their process numbers, so the pid namespace belongs to it.
- * Elsewhere the second of the boot, reckoned from the uptime, has to do.
- */
-function currentBootId(): string {
+/** This boot of this machine: Linux tells an id; elsewhere the second of the boot, reckoned from the uptime, has to do. */
+export function kernelBootId(): string {
   const boot = readText('/proc/sys/kernel/random/boot_id')
-  if (boot === undefined || boot === '') return `booted:${Math.round(Date.now() / 1000 - uptime())}`
+  return boot === undefined || boot === '' ? `booted:${Math.round(Date.now() / 1000 - uptime())}` : boot
+}
+
+/** Containers on one machine share its boot but not their process numbers, so the pid namespace belongs to what a pid is compared under. */
+function currentBootId(): string {
   try {
-    return `${boot}/${readlinkSync('/proc/self/ns/pid')}`
+    return `${kernelBootId()}/${readlinkSync('/proc/self/ns/pid')}`
   } catch {
-    return boot
+    return kernelBootId()
   }
 }
 
