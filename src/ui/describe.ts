@@ -71,18 +71,6 @@ export function isBytePhase(phase: Phase): boolean {
   return phase === 'pack' || phase === 'upload' || phase === 'commit'
 }
 
-/** `Reading the account, 380 calls/min, 12 min 20 s left, Vendor onboarding`. */
-export function describeProgress(progress: ProgressSnapshot): string {
-  const parts: string[] = [PHASE_LABELS[progress.phase]]
-  if (isBytePhase(progress.phase)) {
-    const total = progress.bytesTotal === null ? '' : ` of ${formatBytes(progress.bytesTotal)}`
-    parts.push(`${formatBytes(progress.bytesDone)}${total}`)
-  } else if (progress.callsPerMinute > 0) parts.push(`${formatCount(progress.callsPerMinute)} calls/min`)
-  if (progress.secondsRemaining !== null) parts.push(`${formatDuration(progress.secondsRemaining * 1000)} left`)
-  if (progress.current !== '') parts.push(progress.current)
-  return parts.join(', ')
-}
-
 /** `84,944 of 132,763 records, 1,204 of 4,410 attachments, 64 %`. */
 export function describeCounts(progress: ProgressSnapshot): string {
   const count = (done: number, total: number | null, what: string): string =>
@@ -92,5 +80,18 @@ export function describeCounts(progress: ProgressSnapshot): string {
     parts.push(count(progress.attachmentsDone, progress.attachmentsTotal, 'attachments'))
   }
   if (progress.percentDone !== null) parts.push(`${Math.floor(progress.percentDone * 100)} %`)
+  return parts.join(', ')
+}
+
+/** `Reading the account, 84,944 of 132,763 records, 64 %, 380 calls/min, 12 min 20 s left, Vendor onboarding`; the counts only when asked for. */
+export function describeProgress(progress: ProgressSnapshot, options: { counts?: boolean } = {}): string {
+  const parts: string[] = [PHASE_LABELS[progress.phase]]
+  if (options.counts === true) parts.push(describeCounts(progress))
+  if (isBytePhase(progress.phase)) {
+    const total = progress.bytesTotal === null ? '' : ` of ${formatBytes(progress.bytesTotal)}`
+    parts.push(`${formatBytes(progress.bytesDone)}${total}`)
+  } else if (progress.callsPerMinute > 0) parts.push(`${formatCount(progress.callsPerMinute)} calls/min`)
+  if (progress.secondsRemaining !== null) parts.push(`${formatDuration(progress.secondsRemaining * 1000)} left`)
+  if (progress.current !== '') parts.push(progress.current)
   return parts.join(', ')
 }

@@ -1,7 +1,7 @@
 import type { ProgressSnapshot } from '../core/events.js'
 import { type Clock, rfc3339 } from '../util/clock.js'
 import { printable } from '../util/printable.js'
-import { describeCounts, describeEvent, describeProgress } from './describe.js'
+import { describeEvent, describeProgress } from './describe.js'
 import type { OutputStream, View } from './view.js'
 
 interface PlainViewOptions {
@@ -31,7 +31,7 @@ export function createPlainView({ stderr, clock, quiet, verbose, redact }: Plain
     const sinceMs = clock.now() - lastMs
     if (!(now > step && sinceMs >= MIN_GAP_MS) && sinceMs < SILENCE_MS) return
     step = Math.max(step, now)
-    write(`${describeProgress(snapshot)}: ${describeCounts(snapshot)}`)
+    write(describeProgress(snapshot, { counts: true }))
   }
   return {
     event(event) {

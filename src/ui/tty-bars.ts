@@ -24,6 +24,7 @@ const LABEL_COLUMNS = 17
 const BAR_COLUMNS = 20
 // Long enough for `1,000,000 / 1,000,000` behind label, bar and percentage.
 const FULL_COLUMNS = 68
+const CLEAR_TO_END = '\u001b[K'
 /** What one pair of colour codes adds; cli-progress cuts lines by characters, not by columns. */
 const PAINT_CHARS = 10
 
@@ -83,7 +84,8 @@ export function createBars(library: Pick<typeof import('cli-progress'), 'MultiBa
       draw(progress)
     },
     log(text) {
-      multi.log(`${text}\n`)
+      // cli-progress clears only the first row it writes over; the rest of a bar would stay behind a shorter line.
+      multi.log(`${text}${CLEAR_TO_END}\n`)
     },
     stop() {
       if (last !== undefined) draw(last)

@@ -2,7 +2,7 @@ import type { Ora } from 'ora'
 import type { ProgressSnapshot } from '../core/events.js'
 import { printable } from '../util/printable.js'
 import { cutToWidth } from '../util/text-width.js'
-import { describeCounts, describeEvent, describeProgress, type Line, PHASE_LABELS } from './describe.js'
+import { describeEvent, describeProgress, type Line, PHASE_LABELS } from './describe.js'
 import type { Paint } from './paint.js'
 import { type Bars, createBars } from './tty-bars.js'
 import type { OutputStream, View } from './view.js'
@@ -55,7 +55,7 @@ export async function createTtyView({ stderr, color, paint, verbose, redact }: T
   const showProgress = (progress: ProgressSnapshot): void => {
     if (live.kind !== 'bars') {
       if (progress.percentDone === null) {
-        spin(`${describeProgress(progress)}: ${describeCounts(progress)}`)
+        spin(describeProgress(progress, { counts: true }))
         return
       }
       settle()

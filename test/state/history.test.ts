@@ -44,7 +44,14 @@ describe('the history', () => {
     appendHistory(stateDir, { id: 'run-1', status: 'completed', finished_at: '2026-11-05T10:00:00Z', records: 7, backup_sha256: 'ab' })
     const { entries } = await read(['run-2'])
     expect(entries.map(({ id, status }) => `${id} ${status}`)).toEqual(['run-1 completed', 'run-2 in progress'])
-    expect(entries[0]).toMatchObject({ started_at: '2026-11-01T02:30:00Z', resumes: 1, records: 7, account: 'Ac1', backup_sha256: 'ab', gaps: null })
+    expect(entries[0]).toMatchObject({
+      started_at: '2026-11-01T02:30:00Z',
+      resumes: 1,
+      records: 7,
+      account: 'Ac1',
+      backup_sha256: 'ab',
+      gaps: null,
+    })
   })
 
   it('calls a run that neither ended nor holds a lock interrupted', async () => {
@@ -62,7 +69,10 @@ describe('the history', () => {
 
   it('survives damaged lines, keeps them aside once and says so once', async () => {
     appendHistory(stateDir, start('run-1'))
-    appendFileSync(historyPath(stateDir), '{"id":"run-9","stat\nnull\n{"id":"../../x","status":"completed"}\n{"id":"run-8","status":"what"}\n\u0000\u0000\n\n')
+    appendFileSync(
+      historyPath(stateDir),
+      '{"id":"run-9","stat\nnull\n{"id":"../../x","status":"completed"}\n{"id":"run-8","status":"what"}\n\u0000\u0000\n\n',
+    )
     appendHistory(stateDir, start('run-2'))
     const first = await read()
     expect(first.entries.map(({ id }) => id)).toEqual(['run-1', 'run-2'])
@@ -148,7 +158,10 @@ describe('the history', () => {
       status,
       storageMode: 'local',
       categories: ['transactions'],
-      parts: [{ name: 'TransactionalData-0000.zip', bytes: 5, sha256: 'x' }, { name: 'Index.zip', bytes: 7, sha256: 'y' }],
+      parts: [
+        { name: 'TransactionalData-0000.zip', bytes: 5, sha256: 'x' },
+        { name: 'Index.zip', bytes: 7, sha256: 'y' },
+      ],
     })
     appendHistory(stateDir, { ...start('run-1'), status: 'completed', records: 9 })
     appendHistory(stateDir, start('run-2'))

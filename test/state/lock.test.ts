@@ -72,7 +72,10 @@ describe('the lock', () => {
     const machine = fakeMachine(100)
     await acquire(machine)
     const told: unknown[] = []
-    const second = acquire(fakeMachine(200, { processes: machine.processes }), { waitMs: 10_000, onWaiting: (owner) => told.push(owner?.runId) })
+    const second = acquire(fakeMachine(200, { processes: machine.processes }), {
+      waitMs: 10_000,
+      onWaiting: (owner) => told.push(owner?.runId),
+    })
     await expect(second).rejects.toThrow(/after waiting 10 s/)
     expect(told).toEqual(['run-100'])
     expect(clock.waits.reduce((sum, ms) => sum + ms, 0)).toBe(10_000)
@@ -173,7 +176,9 @@ describe('the lock', () => {
   ])('with %s is damaged, not trusted', async (_, change) => {
     const lock = await acquire(fakeMachine(100))
     writeFileSync(path(), JSON.stringify({ ...lock.owner, ...change }))
-    expect(inspectLock({ stateDir, accountId: 'Ac1', destination: '/backups', processes: fakeMachine(100) }, clock.now())?.state).toBe('damaged')
+    expect(inspectLock({ stateDir, accountId: 'Ac1', destination: '/backups', processes: fakeMachine(100) }, clock.now())?.state).toBe(
+      'damaged',
+    )
   })
 
   it('taken over by a waiter that died in the middle goes to the next one', async () => {
@@ -221,6 +226,9 @@ describe('the lock', () => {
   it('in a state folder that is a file ends with 14 and names the path', async () => {
     const file = join(stateDir, 'file')
     writeFileSync(file, '')
-    await expect(acquire(fakeMachine(100), { stateDir: file })).rejects.toMatchObject({ exitCode: 14, message: expect.stringContaining(file) })
+    await expect(acquire(fakeMachine(100), { stateDir: file })).rejects.toMatchObject({
+      exitCode: 14,
+      message: expect.stringContaining(file),
+    })
   })
 })

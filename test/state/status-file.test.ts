@@ -1,7 +1,13 @@
 import { existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
-import { cancelRequestPath, clearCancelRequest, pollCancelRequest, readCancelRequest, requestCancel } from '../../src/state/cancel-request.js'
+import {
+  cancelRequestPath,
+  clearCancelRequest,
+  pollCancelRequest,
+  readCancelRequest,
+  requestCancel,
+} from '../../src/state/cancel-request.js'
 import { createStatusWriter, readStatus, statusPath } from '../../src/state/status-file.js'
 import { type FakeClock, fakeClock, stateFolder } from '../helpers/state-fakes.js'
 
@@ -25,7 +31,12 @@ describe('the status of a run', () => {
   it('is written at once, then at most once a second, and a change of state at once again', () => {
     const status = writer()
     status.write('started', { n: 1 })
-    expect(readStatus(stateDir, 'run-1')).toMatchObject({ state: 'started', progress: { n: 1 }, account: 'Ac1', updatedAt: '2026-11-23T02:30:00.000Z' })
+    expect(readStatus(stateDir, 'run-1')).toMatchObject({
+      state: 'started',
+      progress: { n: 1 },
+      account: 'Ac1',
+      updatedAt: '2026-11-23T02:30:00.000Z',
+    })
     clock.advance(999)
     status.write('started', { n: 2 })
     expect(readStatus(stateDir, 'run-1')?.progress).toEqual({ n: 1 })
