@@ -17,7 +17,6 @@ export function screenOf(bytes: string, columns = 80): string[] {
     while (rows[y].length < x) rows[y].push(' ')
     rows[y][x++] = text
   }
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: terminals speak in them
   const token = /\u001b\[([?0-9;]*)([A-Za-z])|\u001b([78])|([\s\S])/gu
   const pieces = bytes.matchAll(/\u001b\[[?0-9;]*[A-Za-z]|\u001b[78]|[^\u001b]+/gu)
   for (const [piece] of pieces) {

@@ -113,7 +113,6 @@ describe('on a real terminal', () => {
   it('--verbose shows retries, --no-color shows no colour, and nothing is wider than 60 columns', async () => {
     const { raw, screen } = await onPty([process.execPath, SESSION, DIST, 'tty', '{"verbose":true,"color":false}'], { columns: 60 })
     expect(screen).toContain('GET /flow: reset; attempt 2 follows in 2.1 s')
-    // biome-ignore lint/suspicious/noControlCharactersInRegex: colours are escape sequences
     expect(raw).not.toMatch(/\u001b\[\d+m/)
     expect(screen.filter((line) => line.startsWith('Records'))).toEqual(['Records          ███████████ 100 %  1,000 / 1,000'])
   })
