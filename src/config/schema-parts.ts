@@ -54,32 +54,14 @@ export function argv(): z.ZodArray<z.ZodString> {
 
 /** A secret as the file may give it. The text is never repeated in a message. */
 export function secret(): z.ZodType<SecretInput, SecretInput> {
-  return z.union([z.string().min(1), z.strictObject({ file: text() }), z.strictObject({ command: z.array(z.string()).min(1) })], {
+  return z.union([z.string().min(1), object({ file: text() }), object({ command: argv() })], {
     error: 'must be text that is not empty, {"file": "…"} or {"command": ["…"]}',
   })
 }
 
 export type SecretInput = string | { file: string } | { command: string[] }
 
-/** Paths below the root whose values are secrets; `*` stands for any element. They are never interpolated, shown or repeated in a message. */
-const SECRET_PATHS = [
-  'account.accessKeyId',
-  'account.accessKeySecret',
-  'encryption.passphrase',
-  'encryption.oldPassphrases.*',
-  'notifications.email.smtp',
-  'notifications.webhooks.*.url',
-  'notifications.healthchecks',
-  'storage.oauth.clientSecret',
-  'storage.oauth.refreshToken',
-].map((path) => path.split('.'))
-
 export type KeyPath = readonly (string | number)[]
-
-/** True for the key of a secret itself, not for what lies below it. */
-export function isSecretPath(path: KeyPath): boolean {
-  return SECRET_PATHS.some((known) => known.length === path.length && known.every((part, index) => part === '*' || part === path[index]))
-}
 
 /** `notifications.webhooks[0].url` */
 export function keyName(path: KeyPath): string {

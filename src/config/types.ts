@@ -91,17 +91,20 @@ export interface DriveStorageConfig {
 
 export type StorageConfig = LocalStorageConfig | S3StorageConfig | GcsStorageConfig | DriveStorageConfig
 
+/** What may open backups made with earlier settings. */
 export interface ReadingKeys {
-  /** Passphrases of older backups, tried after the current one. */
-  oldPassphrases: Secret[]
+  /** In the order to try them: KFBACKUP_PASSPHRASE or its file, the current one, the old ones. Only their bytes are checked, not the rule for new ones. */
+  passphrases: Secret[]
   /** An age key file, absolute. */
   identity?: string
 }
 
-export type EncryptionConfig =
-  | (ReadingKeys & { format: 'none'; passphrase?: Secret })
-  | (ReadingKeys & { format: 'openssl'; passphrase: Secret })
-  | (ReadingKeys & { format: 'age'; recipients: string[]; passphrase?: Secret })
+export type EncryptionConfig = { reading: ReadingKeys } & (
+  | { format: 'none' }
+  /** The passphrase of new backups; it keeps the passphrase rule, or `resolve` throws. */
+  | { format: 'openssl'; passphrase: Secret }
+  | { format: 'age'; recipients: string[] }
+)
 
 export interface ApiConfig {
   /** `unlimited` only for an account on this machine. */
