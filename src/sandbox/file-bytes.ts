@@ -175,7 +175,7 @@ function xlsx(key: number, bytes: number): Buffer {
 
 const MAKERS = { png, pdf, zip: zipOfTwo, xlsx, txt: (key: number, bytes: number) => fill(textFiller(), key, bytes) }
 /** No valid file of its kind is smaller. */
-const LEAST_BYTES = { png: 200, pdf: 800, zip: 300, xlsx: 1800, txt: 0 }
+const LEAST_BYTES = { png: 200, pdf: 1200, zip: 300, xlsx: 2600, txt: 0 }
 
 /** The size a file of this kind has when about `wanted` bytes are asked for; 0 stays 0. */
 export function exactBytes(kind: FileKind, wanted: number): number {
