@@ -16,7 +16,9 @@ import type { World } from './world.js'
  * forbidden flow, a record or file that always fails. `when` other than `throughout` marks what came or went while the account was moving.
  */
 export type TruthLine =
-  | { kind: 'user' | 'app' | 'audit'; id: string; withheld?: string }
+  | { kind: 'user'; id: string }
+  | { kind: 'app'; id: string }
+  | { kind: 'audit'; id: string; withheld?: string }
   | { kind: 'group'; id: string; members: string[] }
   | { kind: 'role'; id: string; app: string }
   | {
