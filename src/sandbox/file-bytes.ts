@@ -15,6 +15,8 @@ const FILLER_BYTES = 1 << 20
 /** From this size on a file is never whole in memory. */
 export const STREAM_FROM_BYTES = 4 << 20
 const BLOCK_BYTES = 1 << 16
+const PNG_MAGIC = '\x89PNG\r\n\x1a\n'
+const PDF_HEAD = '%PDF-1.4\n%\xe2\xe3\xcf\xd3\n'
 
 let noise: Buffer | undefined
 let text: Buffer | undefined
@@ -65,7 +67,7 @@ function png(key: number, bytes: number): Buffer {
   const header = Buffer.from([0, 0, 0, 32, 0, 0, 0, 32, 8, 2, 0, 0, 0])
   const row = Buffer.concat([Buffer.from([0]), Buffer.alloc(96, Buffer.from([key & 255, (key >>> 8) & 255, (key >>> 16) & 255]))])
   const pixels = deflateSync(Buffer.concat(Array.from({ length: 32 }, () => row)), { level: 1 })
-  const parts = [Buffer.from('\x89PNG\r\n\x1a\n', 'latin1'), pngChunk('IHDR', header), pngChunk('IDAT', pixels)]
+  const parts = [Buffer.from(PNG_MAGIC, 'latin1'), pngChunk('IHDR', header), pngChunk('IDAT', pixels)]
   const fixed = parts.reduce((sum, part) => sum + part.length, 0) + 12 + 12
   parts.push(pngChunk('kfBk', fill(noiseFiller(), key, Math.max(0, bytes - fixed))), pngChunk('IEND', Buffer.alloc(0)))
   return Buffer.concat(parts)
@@ -85,7 +87,7 @@ function pdf(key: number, bytes: number): Buffer {
       ['<< /Type /Font /Subtype /Type1 /BaseFont /Helvetica >>'],
       [`<< /Length ${ten(stuffing.length)} >>\nstream\n`, stuffing, '\nendstream'],
     ]
-    const parts: Buffer[] = [Buffer.from('%PDF-1.4\n%\xe2\xe3\xcf\xd3\n', 'latin1')]
+    const parts: Buffer[] = [Buffer.from(PDF_HEAD, 'latin1')]
     let length = parts[0]?.length ?? 0
     const offsets: number[] = []
     const push = (part: string | Buffer): void => {

@@ -23,8 +23,8 @@ export function commentRoute(world: World, { segments, query, method, chance }: 
   return jsonReply(`[${rowsOf(page, commentCount(flow, index), (place) => commentJson(world.account, flow, index, place))}]`)
 }
 
-function dayOf(text: string | null, otherwise: number): number {
-  return text !== null && /^\d{4}-\d{2}-\d{2}$/.test(text) ? Date.parse(`${text}T00:00:00Z`) : otherwise
+function dayOf(text: string | undefined, otherwise: number): number {
+  return text !== undefined && /^\d{4}-\d{2}-\d{2}$/.test(text) ? Date.parse(`${text}T00:00:00Z`) : otherwise
 }
 
 /** `/audit/2/{a}/log?from=YYYY-MM-DD&to=YYYY-MM-DD`: both days inclusive, newest first. */
@@ -32,7 +32,8 @@ export function auditRoute(world: World, { segments, query, method, chance }: Ap
   if (world.situation.missing.has('audit') || segments.join('/') !== 'log') return errorReply('noRoute', chance)
   if (method !== 'GET') return errorReply('method', chance)
   const { account } = world
-  const { first, end } = auditRange(account, dayOf(query.get('from'), 0), dayOf(query.get('to'), account.nowMs))
+  const days: Record<string, string> = Object.fromEntries(query)
+  const { first, end } = auditRange(account, dayOf(days.from, 0), dayOf(days.to, account.nowMs))
   const page = pageOf(query, world.situation.cap ?? LIST_CAPS.audit)
   return jsonReply(`[${rowsOf(page, Math.max(0, end - first), (place) => auditJson(account, first + place))}]`)
 }
