@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { Command } from 'commander'
 import type { CommandContext, GlobalFlags } from './commands/command-context.js'
+import type { SandboxCommandOptions } from './commands/sandbox.js'
 import type { ExitCode } from './errors.js'
 
 export interface ProgramDeps {
@@ -65,7 +66,16 @@ export function buildProgram(deps: ProgramDeps): Command {
       .option('--log-file <file>', 'also write the log here')
       .option('--state-dir <dir>', 'where runs, locks and history are kept')
 
-  void run
-  void add
+  add('sandbox', 'a Kissflow account on this machine, for trying things out')
+    .option('--port <n>', 'loopback port; a free one unless told')
+    .option('--items <n>', 'records of the whole account, up to 1,000,000 (default: 1200)')
+    .option('--rate-limit <n>', 'calls in any 60 seconds before it answers 429; no limit unless told')
+    .option('--latency <duration>', 'wait before each answer, as 20ms')
+    .option('--faults <list>', 'what goes wrong; see below')
+    .option('--seed <n>', 'the same seed gives the same account (default: 1)')
+    .option('--file-size <size>', 'adds one attachment of this size, as 5GB')
+    .option('--record-calls', 'keeps every call for GET /_sandbox/log')
+    .action(run<SandboxCommandOptions>(async () => (await import('./commands/sandbox.js')).sandboxCommand))
+
   return program
 }
