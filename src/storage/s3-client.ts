@@ -23,6 +23,8 @@ export interface S3Tuning {
   partBytes?: number
   /** Attempts at each call, the first included. */
   maxAttempts?: number
+  /** Objects asked for in one page of a listing. */
+  listPage?: number
   now?: () => number
 }
 

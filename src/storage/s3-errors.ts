@@ -36,6 +36,14 @@ const SETTING = new Set([
   'InvalidRequest',
   'MalformedXML',
 ])
+const DAMAGED_ON_THE_WAY = new Set([
+  'BadDigest',
+  'InvalidDigest',
+  'XAmzContentSHA256Mismatch',
+  'IncompleteBody',
+  'RequestTimeout',
+  'InvalidPart',
+])
 const PERMISSION = new Set(['AccessDenied', 'Forbidden', 'AllAccessDisabled', 'AccountProblem', 'KMS.AccessDeniedException'])
 
 interface SdkError extends Error {
@@ -114,6 +122,13 @@ export function s3Error(error: unknown, attempt: S3Attempt): Error {
       'E_STORAGE_PERMISSION',
       `Allow ${attempt.action} on this bucket to the key that kfbackup uses, and check storage.url and storage.kmsKeyId.`,
     )
+  }
+  if (DAMAGED_ON_THE_WAY.has(name)) {
+    return new TryLaterError(`${url} did not arrive whole (${name}).`, {
+      code: 'E_STORAGE_TRANSFER',
+      hint: 'Run again: the place is saved.',
+      cause: error,
+    })
   }
   if (status === 412) return new TryLaterError(`${url} was replaced while it was read.`, { code: 'E_STORAGE_CHANGED', cause: error })
   if (status === 429 || name === 'SlowDown' || /throttl|TooManyRequests|RequestLimitExceeded/i.test(name)) {

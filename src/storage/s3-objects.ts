@@ -100,7 +100,7 @@ export class S3Objects {
     await call('s3:AbortMultipartUpload', path, task, signal)
   }
 
-  /** The confirmed pieces of an upload; undefined when it is gone. */
+  /** The confirmed pieces of an upload; undefined when it is gone, or when the key may not look: then the upload begins again. */
   async listParts(path: string, uploadId: string, signal: AbortSignal): Promise<UploadedPart[] | undefined> {
     const { sdk, client, call } = this.session
     const found: UploadedPart[] = []
@@ -109,7 +109,7 @@ export class S3Objects {
       const input = { ...this.target(path), UploadId: uploadId, ...(marker !== undefined && { PartNumberMarker: marker }) }
       const task = () =>
         client.send(new sdk.ListPartsCommand(input), { abortSignal: signal }).catch((error: unknown) => {
-          if (!isGone(error)) throw error
+          if (!isGone(error) && s3Code(error).name !== 'AccessDenied') throw error
           return undefined
         })
       const page = await call('s3:ListMultipartUploadParts', path, task, signal)

@@ -56,8 +56,13 @@ export class S3Storage implements Storage {
     let count = 0
     for await (const upload of this.unfinished(prefix, signal)) {
       if (upload.id === which.keep || (which.only !== undefined && upload.path !== which.only)) continue
-      await objects.abortUpload(upload.path, upload.id, signal)
-      count++
+      try {
+        await objects.abortUpload(upload.path, upload.id, signal)
+        count++
+      } catch (error) {
+        // On the way to a new upload of the same file, a missing right to end the old one is no reason to fail.
+        if (which.only === undefined || !(error instanceof StorageRefusedError)) throw error
+      }
     }
     return count
   }
@@ -129,7 +134,12 @@ export class S3Storage implements Storage {
     const { session } = await this.objects()
     let token: string | undefined
     do {
-      const input = { Bucket: this.options.bucket, Prefix: session.key(prefix), ...(token !== undefined && { ContinuationToken: token }) }
+      const input = {
+        Bucket: this.options.bucket,
+        Prefix: session.key(prefix),
+        ...(token !== undefined && { ContinuationToken: token }),
+        ...(this.tuning.listPage !== undefined && { MaxKeys: this.tuning.listPage }),
+      }
       const task = () => session.client.send(new session.sdk.ListObjectsV2Command(input), { abortSignal: signal })
       const page = await session.call('s3:ListBucket', prefix, task, signal)
       for (const { Key, Size, LastModified } of page.Contents ?? []) {
