@@ -42,6 +42,14 @@ export interface UploadFileOptions {
   onProgress?: (confirmedBytes: number) => void
 }
 
+/** An upload that was begun and neither committed nor aborted. */
+export interface UnfinishedUpload {
+  path: string
+  id: string
+  /** Milliseconds since the epoch, where the storage tells. */
+  startedAtMs?: number
+}
+
 /**
  * A destination of backups. Errors are mapped: StorageRefusedError for what waiting will not mend, TryLaterError after all retries of what it may,
  * NotFoundError for a file that is not there.
@@ -56,6 +64,8 @@ export interface Storage {
   uploadFile?(path: string, file: string, options: UploadFileOptions, signal: AbortSignal): Promise<StoredFile>
   /** Ends unfinished uploads below `prefix` that no checkpoint knows, so that nothing paid-for is left. */
   cleanUploads?(prefix: string, signal: AbortSignal): Promise<number>
+  /** Unfinished uploads below `prefix` that take paid-for space without standing in `list`; absent where there is no such thing. */
+  unfinished?(prefix: string, signal: AbortSignal): AsyncIterable<UnfinishedUpload>
   read(path: string, range: ByteRange | undefined, signal: AbortSignal): Promise<Readable>
   stat(path: string, signal: AbortSignal): Promise<StoredFile | undefined>
   /** Every file whose path begins with `prefix`, in any order, pages fetched as the caller consumes. */
@@ -66,5 +76,7 @@ export interface Storage {
   removeFolder?(path: string, signal: AbortSignal): Promise<void>
   /** A signed URL for one file, where the storage offers it. */
   link?(path: string, expiresSeconds: number, signal: AbortSignal): Promise<string>
+  /** What an administrator should know of this destination (a bucket that keeps old versions, an account that owns no space), one sentence each. */
+  notes?(signal: AbortSignal): Promise<string[]>
   close(): Promise<void>
 }

@@ -1,0 +1,94 @@
+import type { FileHandle } from 'node:fs/promises'
+import { Readable, Writable } from 'node:stream'
+import { localError } from './local-errors.js'
+
+const READ_BYTES = 256 * 1024
+
+/** Writes to an open file; every error it gives is already mapped. Ending it syncs the content to the disk and closes the file. */
+export class FileSink extends Writable {
+  bytes = 0
+  private readonly handle: FileHandle
+  private readonly path: string
+
+  constructor(handle: FileHandle, path: string) {
+    super({ highWaterMark: 1024 * 1024 })
+    this.handle = handle
+    this.path = path
+    this.on('error', () => {}) // `pipeline` reports it; this only keeps a late one from ending the process
+  }
+
+  override _write(chunk: Buffer, _encoding: BufferEncoding, callback: (error?: Error) => void): void {
+    this.writeAll([chunk]).then(() => callback(), callback)
+  }
+
+  override _writev(chunks: { chunk: Buffer }[], callback: (error?: Error) => void): void {
+    this.writeAll(chunks.map(({ chunk }) => chunk)).then(() => callback(), callback)
+  }
+
+  override _final(callback: (error?: Error) => void): void {
+    this.handle.sync().then(
+      () => callback(),
+      (error: unknown) => callback(localError(error, 'write', this.path)),
+    )
+  }
+
+  override _destroy(error: Error | null, callback: (error?: Error | null) => void): void {
+    this.handle.close().then(
+      () => callback(error),
+      (closing: unknown) => callback(error ?? localError(closing, 'write', this.path)),
+    )
+  }
+
+  private async writeAll(chunks: Buffer[]): Promise<void> {
+    try {
+      for (const chunk of chunks) {
+        // A write may take fewer bytes than asked for.
+        for (let done = 0; done < chunk.length; ) {
+          const { bytesWritten } = await this.handle.write(chunk, done, chunk.length - done)
+          done += bytesWritten
+        }
+        this.bytes += chunk.length
+      }
+    } catch (error) {
+      throw localError(error, 'write', this.path)
+    }
+  }
+}
+
+/** Reads `start` to `end` (inclusive) of an open file; every error it gives is already mapped. Closes the file at its end. */
+export class FileSource extends Readable {
+  private readonly handle: FileHandle
+  private readonly path: string
+  private readonly end: number
+  private position: number
+
+  constructor(handle: FileHandle, path: string, range: { start: number; end: number }) {
+    super({ highWaterMark: READ_BYTES })
+    this.handle = handle
+    this.path = path
+    this.position = range.start
+    this.end = range.end
+  }
+
+  override _read(): void {
+    const wanted = Math.min(READ_BYTES, this.end - this.position + 1)
+    if (wanted <= 0) {
+      this.push(null)
+      return
+    }
+    this.handle.read(Buffer.allocUnsafe(wanted), 0, wanted, this.position).then(
+      ({ bytesRead, buffer }) => {
+        this.position += bytesRead
+        this.push(bytesRead === 0 ? null : buffer.subarray(0, bytesRead))
+      },
+      (error: unknown) => this.destroy(localError(error, 'read', this.path)),
+    )
+  }
+
+  override _destroy(error: Error | null, callback: (error?: Error | null) => void): void {
+    this.handle.close().then(
+      () => callback(error),
+      () => callback(error),
+    )
+  }
+}

@@ -1,0 +1,13 @@
+import { defineConfig } from 'vitest/config'
+
+/** What needs a server: `eval "$(test/services/s3-server.sh start)"`, or any other endpoint in KFBACKUP_TEST_S3_ENDPOINT with AWS credentials. */
+export default defineConfig({
+  test: {
+    root: new URL('../..', import.meta.url).pathname,
+    include: ['test/integration/**/*.test.ts'],
+    testTimeout: 180_000,
+    hookTimeout: 180_000,
+    pool: 'forks',
+    globalSetup: ['test/helpers/build-once.ts'],
+  },
+})
