@@ -1,14 +1,20 @@
 import type { Readable } from 'node:stream'
 import type { Gap } from '../events.js'
 
-/** The collected account as `pack` reads it: everything in its final order, one piece in memory at a time, repeatable without an API call. */
+/**
+ * The collected account as `pack` reads it: everything in its final order, one piece in memory at a time, repeatable without an API call.
+ * A `from` says how many pieces an earlier process has already stored for good: they are left out, and need not be there any more.
+ */
 export interface PackSource {
   /** Objects of UserAndGroup.json, JSON bytes each without whitespace outside strings, in order; undefined when the category is not in this backup. */
-  usersAndGroups?: () => AsyncIterable<Buffer>
-  /** Every flow in the order it is packed (type as in FLOW_FOLDERS, then flow id); also flows that gave nothing. */
-  flows: FlowSource[]
+  usersAndGroups?: (() => AsyncIterable<Buffer>) | undefined
+  /**
+   * Every flow, also those that gave nothing, each handed over when all of it is there: while an account is still being read, the next one may
+   * take hours. The order must be the same after a restart; for local storage it is by type as in FLOW_FOLDERS, then by flow id.
+   */
+  flows: (from: number) => AsyncIterable<FlowSource>
   /** Audit events in order, JSON bytes each; undefined when the category is not in this backup. */
-  auditEvents?: () => AsyncIterable<Buffer>
+  auditEvents?: ((from: number) => AsyncIterable<Buffer>) | undefined
   gaps: () => AsyncIterable<Gap>
 }
 
@@ -27,12 +33,13 @@ export interface FlowSource {
   users: Buffer
   /** JSON array of fields; undefined where the API offers none for the type. */
   fields: Buffer | undefined
-  records: () => AsyncIterable<RecordSource>
+  records: (from: number) => AsyncIterable<RecordSource>
   /** Items that have at least one comment. */
-  comments: () => AsyncIterable<RowsOfRecord>
+  comments: (from: number) => AsyncIterable<RowsOfRecord>
   /** Board items that have at least one activity event; empty for other types. */
-  activity: () => AsyncIterable<RowsOfRecord>
-  files: () => AsyncIterable<FileSource>
+  activity: (from: number) => AsyncIterable<RowsOfRecord>
+  /** All files of a record one after the other: names are kept apart with the memory of one record. */
+  files: (from: number) => AsyncIterable<FileSource>
 }
 
 export interface RecordSource {
@@ -40,6 +47,8 @@ export interface RecordSource {
   /** The record as sent, whitespace outside strings removed. */
   json: Buffer
   modifiedAt: string | undefined
+  /** CRC-32 of `json` when it was received, where the spool keeps one: it is checked. */
+  crc32?: number | undefined
 }
 
 export interface RowsOfRecord {
@@ -47,6 +56,8 @@ export interface RowsOfRecord {
   count: number
   /** The rows as sent, joined by commas, without the brackets. */
   rows: Buffer
+  /** CRC-32 of `rows` when they were received, where the spool keeps one: it is checked. */
+  crc32?: number | undefined
 }
 
 export interface FileSource {
