@@ -2,7 +2,7 @@ import { DamagedError, WrongKeyError } from '../errors.js'
 import { openAgePart } from './age-part.js'
 import { checkBackupMac } from './backup-json-mac.js'
 import type { EncryptionFormat } from './encryption.js'
-import { acceptsIterations, deriveMaster } from './openssl-kdf.js'
+import { acceptsIterations, deriveMaster, deriveOpensslKey } from './openssl-kdf.js'
 import { openOpensslPart, type PartMacCheck } from './openssl-part.js'
 import { type BackupKeys, expandBackupKeys, sameHex } from './part-mac.js'
 import { type BackupSecrets, type PlainPart, type StoredPart, unencryptedPart } from './plain-part.js'
@@ -71,6 +71,14 @@ async function openOpensslBackup(backup: Record<string, unknown>, passphrases: r
       hint: 'The passphrase is right; the list of parts cannot be trusted.',
     })
   }
+  // A part is opened more than once (its directory, its entries); each derivation is a quarter of a second.
+  const derived = new Map<string, ReturnType<typeof deriveOpensslKey>>()
+  const derive: typeof deriveOpensslKey = (secret, salt, iterations) => {
+    const name = Buffer.from(salt).toString('hex')
+    const key = derived.get(name) ?? deriveOpensslKey(secret, salt, iterations)
+    derived.set(name, key)
+    return key
+  }
   return {
     format: 'openssl',
     authenticated: true,
@@ -78,8 +86,11 @@ async function openOpensslBackup(backup: Record<string, unknown>, passphrases: r
       const { mac, segmentMacs, salt } = part.seal ?? {}
       if (mac === undefined || segmentMacs === undefined) throw new DamagedError(`backup.json has no MACs for ${part.name}.`)
       const check: PartMacCheck = { key: keys.partKey, backupId, partName: part.name, segmentBytes: block.segmentBytes, mac, segmentMacs }
-      const options = { passphrase, iterations: block.iterations, check, salt: salt === undefined ? undefined : Buffer.from(salt, 'hex') }
-      return openOpensslPart(part, options, signal)
+      return openOpensslPart(
+        part,
+        { passphrase, iterations: block.iterations, check, salt: salt === undefined ? undefined : Buffer.from(salt, 'hex'), derive },
+        signal,
+      )
     },
   }
 }

@@ -24,10 +24,13 @@ export interface OpensslPartOptions {
   check?: PartMacCheck | undefined
   /** The authenticated salt; without it the one in the file's header counts. */
   salt?: Buffer | undefined
+  /** Replaces the derivation, where a caller keeps keys. */
+  derive?: typeof deriveOpensslKey
 }
 
 /** A file of `openssl enc -aes-256-cbc -pbkdf2`, ours or Kissflow's, and its key. Throws DamagedError when it is no such file. */
 export async function openOpensslPart(part: StoredPart, options: OpensslPartOptions, signal: AbortSignal): Promise<OpensslPart> {
+  const derive = options.derive ?? deriveOpensslKey
   let salt = options.salt
   if (salt === undefined) {
     const header = await readBytes(part, { start: 0, end: OPENSSL_HEADER_BYTES }, signal)
@@ -36,7 +39,7 @@ export async function openOpensslPart(part: StoredPart, options: OpensslPartOpti
     }
     salt = header.subarray(8)
   }
-  return new OpensslPart(part, await deriveOpensslKey(options.passphrase, salt, options.iterations), options.check)
+  return new OpensslPart(part, await derive(options.passphrase, salt, options.iterations), options.check)
 }
 
 /** The plain ZIP inside an AES-256-CBC file, from any block on. */

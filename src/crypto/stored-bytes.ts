@@ -41,8 +41,9 @@ export class StoredBytes extends Transform {
 
   override _transform(chunk: Buffer, _encoding: BufferEncoding, done: TransformCallback): void {
     this.whenStarted(done, () => {
-      if (this.batchedBytes + chunk.length > BATCH_BYTES) this.flushBatch()
-      if (chunk.length >= BATCH_BYTES / 2) {
+      const large = chunk.length >= BATCH_BYTES / 2
+      if (large || this.batchedBytes + chunk.length > BATCH_BYTES) this.flushBatch()
+      if (large) {
         this.emitStored(this.cipher.update(chunk))
       } else {
         chunk.copy(this.batch, this.batchedBytes)
