@@ -37,7 +37,10 @@ export interface ProgressSnapshot {
 export interface ResumeInfo {
   recordsDone: number
   recordsTotal: number | null
+  /** Calls whose answers are saved and not made again. */
   callsSaved: number
+  /** Calls that were under way when the last process ended, and have to be made again. */
+  callsToRepeat: number
 }
 
 export type RunEvent =

@@ -14,6 +14,7 @@ export const GAP_CODES = {
   service_accounts: { class: 'notOffered', meaning: 'Service accounts: the API does not list them.' },
   access_keys: { class: 'notOffered', meaning: 'Access keys: the API does not list them.' },
   external_users: { class: 'notOffered', meaning: 'External users: the API does not list them.' },
+  project_members: { class: 'notOffered', meaning: 'Who has access to a project: the API does not list it.' },
   definitions: { class: 'notOffered', meaning: 'Definitions of flows, workflows and apps: the API does not give them.' },
   snapshot: { class: 'notOffered', meaning: 'One moment in time: the API has no snapshot, so records are as they were when read.' },
 

@@ -11,6 +11,8 @@ export interface OpensslEncryptionOptions {
   /** PBKDF2 rounds; tests use fewer. */
   iterations?: number
   segmentBytes?: number
+  /** The backup-wide salt of a run that is continued (hex, as `describe` gives it); a new one by default. */
+  salt?: string | undefined
   randomBytes?: (bytes: number) => Buffer
 }
 
@@ -22,7 +24,7 @@ export async function createOpensslEncryption(options: OpensslEncryptionOptions)
   const iterations = options.iterations ?? OPENSSL_ITERATIONS
   const segmentBytes = options.segmentBytes ?? SEGMENT_BYTES
   const random = options.randomBytes ?? randomBytes
-  const salt = random(16)
+  const salt = options.salt === undefined ? random(16) : Buffer.from(options.salt, 'hex')
   const keys = expandBackupKeys(await deriveMaster(options.passphrase, salt, iterations))
   return {
     format: 'openssl',

@@ -33,6 +33,8 @@ export interface CollectionCounts {
   filesSkipped: number
   /** Bytes of all record JSON. */
   recordBytes: number
+  /** Bytes of all files had. */
+  fileBytes: number
 }
 
 /** Everything listed under one name: the users, the items of one flow, the audit events. Rebuilt from the journal. */
@@ -52,6 +54,7 @@ export class Collection {
     filesDone: 0,
     filesSkipped: 0,
     recordBytes: 0,
+    fileBytes: 0,
   }
   /** Answers of the account saved here, for the manifest. */
   answers = 0

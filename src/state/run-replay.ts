@@ -185,5 +185,8 @@ function applyFile(target: Target, collection: Collection, entry: JournalLine): 
   if (target.items.file(collection.number, number).state !== 'pending') return
   target.items.setFile(collection.number, Number(entry['s']), number, { state, frame: frameOf(entry) ?? NO_FRAME })
   if (state === 'skipped') collection.counts.filesSkipped++
-  else collection.counts.filesDone++
+  else {
+    collection.counts.filesDone++
+    collection.counts.fileBytes += Number(entry['l'])
+  }
 }

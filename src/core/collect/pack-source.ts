@@ -15,7 +15,10 @@ import { ids } from './people.js'
 import { peopleObjects } from './people-objects.js'
 
 /** What packing reads: the run's saved state, in its final order. */
-export function packSource(store: RunStore, input: { flows: FlowInfo[]; categories: readonly Category[]; gaps: () => Iterable<Gap> }): PackSource {
+export function packSource(
+  store: RunStore,
+  input: { flows: FlowInfo[]; categories: readonly Category[]; gaps: () => Iterable<Gap> },
+): PackSource {
   const audit = store.collections.get(AUDIT)
   return {
     usersAndGroups: input.categories.includes('usersAndGroups') ? () => peopleObjects(store) : undefined,
@@ -53,7 +56,17 @@ function flowSource(store: RunStore, info: FlowInfo): FlowSource {
   const base = { id: info.id, name: info.name, type: info.type }
   if (collection === undefined) {
     const none = async function* (): AsyncGenerator<never> {}
-    return { ...base, recordBytes: 0, recordCount: 0, users: EMPTY_ARRAY, fields: undefined, records: none, comments: none, activity: none, files: none }
+    return {
+      ...base,
+      recordBytes: 0,
+      recordCount: 0,
+      users: EMPTY_ARRAY,
+      fields: undefined,
+      records: none,
+      comments: none,
+      activity: none,
+      files: none,
+    }
   }
   const part = FLOW_KINDS[info.type].itemCall ? 'record' : 'row'
   return {
@@ -92,7 +105,11 @@ async function* records(store: RunStore, collection: Collection, at: { part: Ite
   }
 }
 
-async function* rows(store: RunStore, collection: Collection, at: { part: 'comments' | 'activity'; from: number }): AsyncGenerator<RowsOfRecord> {
+async function* rows(
+  store: RunStore,
+  collection: Collection,
+  at: { part: 'comments' | 'activity'; from: number },
+): AsyncGenerator<RowsOfRecord> {
   if (collection.counts[at.part] === 0) return
   let skip = at.from
   for (const { seq, id } of ids({ store }, collection)) {
@@ -127,7 +144,10 @@ async function* files(store: RunStore, collection: Collection, at: { part: ItemP
         bytes: frame.len,
         crc32: frame.crc,
         content: () => (isSmall ? Promise.resolve(store.spool.read(collection.number, frame)) : undefined),
-        open: (): Readable => (isSmall ? NodeReadable.from([store.spool.read(collection.number, frame)], { objectMode: false }) : store.spool.openLarge(collection.number, number)),
+        open: (): Readable =>
+          isSmall
+            ? NodeReadable.from([store.spool.read(collection.number, frame)], { objectMode: false })
+            : store.spool.openLarge(collection.number, number),
       }
     }
   }

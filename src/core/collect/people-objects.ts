@@ -1,4 +1,4 @@
-import { rowId, text, isObject } from '../../kissflow/shapes.js'
+import { isObject, rowId, text } from '../../kissflow/shapes.js'
 import type { Collection } from '../../state/collection.js'
 import type { RunStore } from '../../state/run-store.js'
 import { sliceArray, sliceObject } from '../../util/json-slices.js'
@@ -29,7 +29,8 @@ function personObject(store: RunStore, collection: Collection, seq: number): Buf
   // The detail wins where both say something; the row adds what only it has.
   if (detail !== undefined && row !== undefined) {
     for (const member of sliceObject(row)) {
-      if (!Object.hasOwn(value, member.key)) additions.push(Buffer.concat([Buffer.from(`${JSON.stringify(member.key)}:`), row.subarray(member.start, member.end)]))
+      if (!Object.hasOwn(value, member.key))
+        additions.push(Buffer.concat([Buffer.from(`${JSON.stringify(member.key)}:`), row.subarray(member.start, member.end)]))
     }
   }
   const rowValue: unknown = row === undefined ? undefined : JSON.parse(row.toString('utf8'))

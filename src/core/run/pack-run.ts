@@ -1,0 +1,149 @@
+import { existsSync, readFileSync, rmSync } from 'node:fs'
+import { join } from 'node:path'
+import { backupFolder } from '../../archive/layout.js'
+import type { Lock } from '../../state/lock.js'
+import type { RunStore } from '../../state/run-store.js'
+import { writeFileAtomic } from '../../util/atomic-file.js'
+import { type Clock, rfc3339 } from '../../util/clock.js'
+import type { Discovered } from '../collect/discover.js'
+import type { GapBook } from '../collect/gaps.js'
+import { packSource } from '../collect/pack-source.js'
+import type { Emit } from '../events.js'
+import { type PackCheckpoint, type PackResult, packBackup } from '../pack/pack.js'
+import type { Progress } from '../progress.js'
+import { collectedManifest } from './collected-manifest.js'
+import { notOfferedGaps } from './not-offered.js'
+import type { Protection } from './protection.js'
+import type { RunPlan } from './run-plan.js'
+import { exitCodeOf, type RunOptions, type RunResult } from './run-types.js'
+import type { Session } from './session.js'
+
+interface PackRunParts {
+  clock: Clock
+  emit: Emit
+  store: RunStore
+  gaps: GapBook
+  progress: Progress
+  session: Session
+  protection: Protection
+  discovered: Discovered
+  plan: RunPlan
+  lock: Lock
+  folder: string
+  startedMs: number
+  resumed: boolean
+}
+
+/** Packs what was collected and commits the backup; goes on behind the last part an earlier process stored. */
+export async function packRun(options: RunOptions, parts: PackRunParts, signal: AbortSignal): Promise<RunResult> {
+  const { clock, emit, store, gaps, progress, protection, discovered, plan, lock } = parts
+  const workFolder = join(parts.folder, 'pack')
+  const checkpointPath = join(workFolder, 'checkpoint.json')
+  const notOffered = notOfferedGaps(options.categories, discovered.flows)
+  const status = (): 'completed' | 'incomplete' => (gaps.open > 0 ? 'incomplete' : 'completed')
+  progress.setPhase('pack')
+  progress.bytesDone = 0
+  progress.bytesTotal = totalBytes(store)
+  const source = packSource(store, {
+    flows: discovered.flows,
+    categories: options.categories,
+    gaps: function* () {
+      yield* gaps.saved()
+      yield* notOffered
+    },
+  })
+  const result = await packBackup(
+    source,
+    {
+      backupId: plan.id,
+      folder: backupFolder(options.account.subdomain, plan.id),
+      account: { subdomain: options.account.subdomain, accountId: options.account.accountId },
+      createdAt: rfc3339(plan.createdAtMs),
+      completedAt: () => rfc3339(clock.now()),
+      tool: { name: 'kfbackup', version: options.toolVersion },
+      categories: options.categories,
+      storageMode: options.storage.kind,
+      zipSizeBytes: options.zipSizeBytes,
+      encryption: protection.encryption,
+      manifest: () => Promise.resolve(collectedManifest(store, { ...parts, endpoints: options.account.endpoints })),
+      status,
+      checkpoint: readCheckpoint(checkpointPath, options.zipSizeBytes),
+    },
+    {
+      storage: options.storage,
+      workFolder,
+      cipher: protection.cipher,
+      now: clock.now,
+      emit,
+      onProgress: ({ bytesDone, part }) => {
+        progress.bytesDone = bytesDone
+        progress.current = part
+        progress.tick()
+      },
+      onPartStored: (checkpoint) => {
+        lock.stillOwner()
+        writeFileAtomic(checkpointPath, JSON.stringify(checkpoint))
+        return Promise.resolve()
+      },
+      beforeCommit: () => {
+        lock.stillOwner()
+        return Promise.resolve()
+      },
+    },
+    signal,
+  )
+  progress.setPhase('done')
+  return { summary: summarize(options, parts, { result, notOffered: notOffered.length }), backupJsonSha256: result.backupJsonSha256 }
+}
+
+/** Another `zip.size` cuts other parts: what was packed for the old one is packed again, without one call. */
+function readCheckpoint(path: string, zipSizeBytes: number): PackCheckpoint | undefined {
+  if (!existsSync(path)) return undefined
+  const checkpoint = JSON.parse(readFileSync(path, 'utf8')) as PackCheckpoint
+  if (checkpoint.zipSizeBytes === zipSizeBytes) return checkpoint
+  rmSync(path)
+  return undefined
+}
+
+function totalBytes(store: RunStore): number {
+  let bytes = 0
+  for (const { counts } of store.collections.values()) bytes += counts.recordBytes + counts.fileBytes
+  return bytes
+}
+
+function summarize(
+  options: RunOptions,
+  parts: PackRunParts,
+  { result, notOffered }: { result: PackResult; notOffered: number },
+): RunResult['summary'] {
+  const { store, gaps, session, discovered, plan, clock } = parts
+  const sum = { records: 0, comments: 0, attachments: 0 }
+  for (const { key, counts } of store.collections.values()) {
+    if (!key.startsWith('flow:')) continue
+    sum.records += counts.records
+    sum.comments += counts.comments
+    sum.attachments += counts.filesDone
+  }
+  const size = (key: string): number => store.collections.get(key)?.size ?? 0
+  return {
+    status: result.status,
+    backupId: plan.id,
+    location: join(options.storage.location, result.folder),
+    resumed: parts.resumed,
+    flows: discovered.flows.length,
+    ...sum,
+    users: size('users'),
+    groups: size('groups'),
+    auditEvents: size('audit'),
+    bytes: result.bytes,
+    parts: result.parts.length,
+    apiCalls: store.callsBefore + session.client.apiCalls,
+    callsRepeated: store.repeatedBefore + store.inFlight.repeated,
+    throttled: store.throttledBefore + session.caller.throttled,
+    gaps: gaps.open,
+    durationSeconds: Math.round((clock.now() - parts.startedMs) / 1000),
+    exitCode: exitCodeOf(result.status),
+    gapsByClass: { ...gaps.byClass, notOffered },
+    encrypted: options.encryption.format !== 'none',
+  }
+}

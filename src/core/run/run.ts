@@ -1,0 +1,170 @@
+import { CanceledError } from '../../errors.js'
+import { runFolder } from '../../state/history.js'
+import { acquireLock, type Lock } from '../../state/lock.js'
+import { RunStore } from '../../state/run-store.js'
+import { stateError } from '../../state/state-error.js'
+import { collect } from '../collect/collect.js'
+import { GapBook } from '../collect/gaps.js'
+import type { ResumeInfo } from '../events.js'
+import { Progress } from '../progress.js'
+import { choosePlan } from './choose-plan.js'
+import { startHousekeeping } from './housekeeping.js'
+import { packRun } from './pack-run.js'
+import { openProtection } from './protection.js'
+import { recordEnd, recordStart } from './run-history.js'
+import { clearRunData, type RunPlan, writePlan } from './run-plan.js'
+import type { RunDeps, RunOptions, RunResult } from './run-types.js'
+import { openSession, type Session } from './session.js'
+
+/**
+ * Makes one backup: continues an unfinished run or starts a new one, collects, packs, commits. Resolves for a complete and for an incomplete backup;
+ * throws otherwise, with the place saved wherever a later run can go on.
+ */
+export async function runBackup(options: RunOptions, deps: RunDeps, signal: AbortSignal): Promise<RunResult> {
+  const { plan, lock } = await takeUp(options, deps, signal)
+  const startedMs = deps.clock.now()
+  const folder = runFolder(options.stateDir, plan.id)
+  let discard = false
+  try {
+    deps.onFolder(folder, plan.id)
+    recordStart(options, plan)
+    deps.emit({ type: 'state', state: 'started' })
+    const canceled = new AbortController()
+    const stop = AbortSignal.any([signal, canceled.signal, lock.lost])
+    const keeping = startHousekeeping(options, { plan, lock, clock: deps.clock, emit: deps.emit }, (request) => {
+      discard = request.discard
+      canceled.abort(
+        new CanceledError('Stopped by kfbackup cancel.', 'request', {
+          hint: discard ? 'What was collected is discarded.' : 'The next kfbackup run continues.',
+        }),
+      )
+    })
+    try {
+      const result = await work(options, { ...deps, emit: keeping.emit }, { plan, lock, folder, startedMs }, stop)
+      recordEnd(options, plan, { result, startedMs, nowMs: deps.clock.now() })
+      writePlan(options.stateDir, { ...plan, state: 'done' })
+      clearRunData(options.stateDir, plan.id)
+      return result
+    } finally {
+      keeping.stop()
+    }
+  } catch (error) {
+    // A bare error of the filesystem comes from the state folder: the storage maps its own.
+    const reported = stateError(error, 'save the run in', folder)
+    recordEnd(options, plan, { error: reported, startedMs, nowMs: deps.clock.now() })
+    if (discard) clearRunData(options.stateDir, plan.id)
+    if (discard) writePlan(options.stateDir, { ...plan, state: 'aside' })
+    deps.emit({ type: 'state', state: reported instanceof CanceledError ? 'canceled' : 'failed' })
+    throw reported
+  } finally {
+    lock.release()
+  }
+}
+
+/** Finds what to continue and takes the lock; looks again once it is held, since whoever held it may have finished that very run. */
+async function takeUp(options: RunOptions, deps: RunDeps, signal: AbortSignal): Promise<{ plan: RunPlan; lock: Lock }> {
+  for (;;) {
+    const plan = await choosePlan(options, deps, 'look')
+    const lock = await acquireLock(
+      {
+        stateDir: options.stateDir,
+        accountId: options.account.accountId,
+        destination: options.storage.location,
+        runId: plan.id,
+        waitMs: options.lockWaitMs,
+        onWaiting: () => deps.emit({ type: 'state', state: 'waiting' }),
+      },
+      deps.clock,
+      signal,
+    )
+    try {
+      const again = await choosePlan(options, deps, 'look')
+      if (again.processes === 0 ? plan.processes === 0 : again.id === plan.id) {
+        const chosen = await choosePlan(options, deps, 'take', plan.id)
+        return { plan: chosen, lock }
+      }
+    } catch (error) {
+      lock.release()
+      throw error
+    }
+    lock.release()
+  }
+}
+
+interface Place {
+  plan: RunPlan
+  lock: Lock
+  folder: string
+  startedMs: number
+}
+
+async function work(options: RunOptions, deps: RunDeps, place: Place, signal: AbortSignal): Promise<RunResult> {
+  const { plan, folder } = place
+  const { clock, emit } = deps
+  const protection = await openProtection(options.encryption, plan)
+  let session: Session | undefined
+  const store = await RunStore.open({
+    folder,
+    bootId: place.lock.owner.bootId,
+    cipher: protection.cipher,
+    apiCalls: () => session?.client.apiCalls ?? 0,
+    nowMs: clock.now(),
+  })
+  let syncing: Promise<void> = Promise.resolve()
+  const syncTimer = setInterval(() => {
+    syncing = syncing.then(() => store.sync()).catch((error: unknown) => session?.halt(error))
+  }, SYNC_EVERY_MS)
+  try {
+    const onCallStart = (key: string): void => {
+      if (key !== 'probe') store.inFlight.begin(key)
+    }
+    session = await openSession(options.account, { clock, emit, env: options.env, onCallStart }, signal)
+    const live = session
+    const progress = new Progress({
+      emit,
+      now: clock.now,
+      apiCalls: () => store.callsBefore + live.client.apiCalls,
+      categories: options.categories,
+    })
+    const resumed = plan.processes > 1 ? resumeInfo(store) : undefined
+    emit({ type: 'run-started', runId: plan.id, resumed })
+    emit({ type: 'state', state: 'in progress' })
+    const gaps = new GapBook(store, options.accept, emit)
+    const discovered = await collect({
+      client: live.client,
+      store,
+      options: { ...options, concurrency: options.account.concurrency, createdAtMs: plan.createdAtMs },
+      gaps,
+      progress,
+      emit,
+      clock,
+      stop: live.stop,
+      halt: live.halt,
+    })
+    return await packRun(
+      options,
+      { clock, emit, store, gaps, progress, session: live, protection, discovered, ...place, resumed: resumed !== undefined },
+      live.stop,
+    )
+  } finally {
+    clearInterval(syncTimer)
+    await syncing
+    await session?.close()
+    await store.sync().catch(() => {})
+    store.close()
+  }
+}
+
+// A power cut may cost this much of what was collected; a killed process loses nothing.
+const SYNC_EVERY_MS = 1_000
+
+function resumeInfo(store: RunStore): ResumeInfo {
+  let recordsDone = 0
+  let recordsTotal: number | null = 0
+  for (const collection of store.collections.values()) {
+    if (!collection.key.startsWith('flow:')) continue
+    recordsDone += collection.counts.records + collection.counts.skipped
+    recordsTotal = recordsTotal === null || !collection.isListed ? null : recordsTotal + collection.size
+  }
+  return { recordsDone, recordsTotal, callsSaved: store.callsBefore, callsToRepeat: store.inFlight.lostCount }
+}

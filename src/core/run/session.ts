@@ -1,0 +1,110 @@
+import { setMaxListeners } from 'node:events'
+import { AdaptiveLimiter } from '../../http/adaptive-rate.js'
+import { Caller } from '../../http/caller.js'
+import { type Limiter, RateLimiter } from '../../http/rate-limiter.js'
+import { Slots } from '../../http/slots.js'
+import { createTransport } from '../../http/transport.js'
+import { KissflowClient } from '../../kissflow/client.js'
+import type { Clock } from '../../util/clock.js'
+import type { Emit } from '../events.js'
+
+/** An account and how to speak to it. */
+export interface AccountOptions {
+  baseUrl: string
+  subdomain: string
+  accountId: string
+  accessKeyId: string
+  accessKeySecret: string
+  endpoints: Record<string, string>
+  callsPerMinute: number | 'auto' | 'unlimited'
+  /** Calls a minute left to people under `auto`. */
+  reserve: number
+  concurrency: number
+}
+
+export interface Session {
+  client: KissflowClient
+  caller: Caller
+  /** The run's own stop: the caller's signal, or the first failure that ends the run. */
+  stop: AbortSignal
+  halt: (reason: unknown) => void
+  close: () => Promise<void>
+}
+
+// product.md, Run states: saved and gone within 2 seconds; what is in flight may use all but the last moment of them.
+const GRACE_MS = 1_700
+
+/** Opens the connections to an account under one rate and one retry owner. Nothing is sent yet. */
+export async function openSession(
+  account: AccountOptions,
+  deps: { clock: Clock; emit: Emit; env: NodeJS.ProcessEnv; onCallStart?: (key: string) => void },
+  signal: AbortSignal,
+): Promise<Session> {
+  const { clock, emit } = deps
+  const halted = new AbortController()
+  const stop = AbortSignal.any([signal, halted.signal])
+  const inFlight = new AbortController()
+  // Every call and every waiter listens.
+  setMaxListeners(0, signal, stop, inFlight.signal)
+  let grace: NodeJS.Timeout | undefined
+  stop.addEventListener('abort', () => {
+    grace = setTimeout(() => inFlight.abort(stop.reason), GRACE_MS)
+  })
+
+  const transport = await createTransport({ connections: account.concurrency, env: deps.env })
+  const caller = new Caller({
+    slots: new Slots(account.concurrency),
+    limiter: createLimiter(account, clock),
+    clock,
+    probe: (probeSignal) => probe(client, probeSignal),
+    onRetry: (call, info) => emit({ type: 'retrying', call, ...info }),
+    onPause: (waitMs, reason) => emit({ type: 'paused', waitMs, reason }),
+  })
+  const client = new KissflowClient(
+    { ...account, endpointOverrides: account.endpoints },
+    {
+      transport,
+      caller,
+      now: clock.now,
+      abortInFlight: inFlight.signal,
+      ...(deps.onCallStart === undefined ? {} : { onCallStart: deps.onCallStart }),
+    },
+  )
+  return {
+    client,
+    caller,
+    stop,
+    halt: (reason) => halted.abort(reason),
+    close: async () => {
+      clearTimeout(grace)
+      inFlight.abort()
+      await transport.close()
+    },
+  }
+}
+
+function createLimiter({ callsPerMinute, reserve }: AccountOptions, clock: Clock): Limiter {
+  if (callsPerMinute === 'auto') return new AdaptiveLimiter(reserve, clock)
+  return new RateLimiter(callsPerMinute === 'unlimited' ? Number.POSITIVE_INFINITY : callsPerMinute, clock)
+}
+
+/** One cheap call that any key may make: tells a poisoned call from a server that is gone. */
+async function probe(client: KissflowClient, signal: AbortSignal): Promise<boolean> {
+  signal.throwIfAborted()
+  try {
+    const path = client.pathOf({ endpoint: 'users.list', query: { page_number: '1', page_size: '1' } })
+    const response = await client.send('probe', path)
+    await response.body.dump({ limit: 64 * 1024 })
+    return true
+  } catch (error) {
+    // Any final answer shows that the server works; trouble and silence do not.
+    return (
+      error instanceof Error &&
+      'status' in error &&
+      typeof error.status === 'number' &&
+      error.status < 500 &&
+      error.status !== 429 &&
+      error.status !== 408
+    )
+  }
+}
