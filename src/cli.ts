@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { Command } from 'commander'
 import type { CommandContext, GlobalFlags } from './commands/command-context.js'
-import type { ExitCode } from './errors.js'
+import { type ExitCode, UsageError } from './errors.js'
 
 export interface ProgramDeps {
   process: NodeJS.Process
@@ -65,7 +65,24 @@ export function buildProgram(deps: ProgramDeps): Command {
       .option('--log-file <file>', 'also write the log here')
       .option('--state-dir <dir>', 'where runs, locks and history are kept')
 
-  void run
-  void add
+  const config = program
+    .command('config')
+    .description('look at the configuration')
+    .exitOverride()
+    .configureOutput({ writeErr: () => {} })
+    .action(() => {
+      throw new UsageError('config needs one of: show, validate, path, schema.', { hint: 'See kfbackup config --help.' })
+    })
+  add('show', 'every value with its origin, secrets masked', config).action(
+    run(async () => (await import('./commands/config.js')).configShowCommand),
+  )
+  add('validate', 'check the file', config)
+    .option('--secrets', 'also read every secret: files, commands, variables')
+    .action(run(async () => (await import('./commands/config.js')).configValidateCommand))
+  add('path', 'the file in use', config).action(run(async () => (await import('./commands/config.js')).configPathCommand))
+  add('schema', 'JSON Schema of the file, for editors', config).action(
+    run(async () => (await import('./commands/config.js')).configSchemaCommand),
+  )
+
   return program
 }
