@@ -3,6 +3,7 @@ import { Command } from 'commander'
 import type { CommandContext, GlobalFlags } from './commands/command-context.js'
 import type { SandboxCommandOptions } from './commands/sandbox.js'
 import type { ExitCode } from './errors.js'
+import { type ExitCode, UsageError } from './errors.js'
 
 export interface ProgramDeps {
   process: NodeJS.Process
@@ -76,6 +77,24 @@ export function buildProgram(deps: ProgramDeps): Command {
     .option('--file-size <size>', 'adds one attachment of this size, as 5GB')
     .option('--record-calls', 'keeps every call for GET /_sandbox/log')
     .action(run<SandboxCommandOptions>(async () => (await import('./commands/sandbox.js')).sandboxCommand))
+  const config = program
+    .command('config')
+    .description('look at the configuration')
+    .exitOverride()
+    .configureOutput({ writeErr: () => {} })
+    .action(() => {
+      throw new UsageError('config needs one of: show, validate, path, schema.', { hint: 'See kfbackup config --help.' })
+    })
+  add('show', 'every value with its origin, secrets masked', config).action(
+    run(async () => (await import('./commands/config.js')).configShowCommand),
+  )
+  add('validate', 'check the file', config)
+    .option('--secrets', 'also read every secret: files, commands, variables')
+    .action(run(async () => (await import('./commands/config.js')).configValidateCommand))
+  add('path', 'the file in use', config).action(run(async () => (await import('./commands/config.js')).configPathCommand))
+  add('schema', 'JSON Schema of the file, for editors', config).action(
+    run(async () => (await import('./commands/config.js')).configSchemaCommand),
+  )
 
   return program
 }

@@ -1,4 +1,4 @@
-import { BackupError, EXIT, type ExitCode } from '../errors.js'
+import { BackupError, ConfigError, EXIT, type ExitCode } from '../errors.js'
 import { printable } from '../util/printable.js'
 
 interface Output {
@@ -72,13 +72,15 @@ interface Rendered {
 }
 
 function print({ argv, stderr }: Output, { code, exitCode, message, hint }: Rendered, error: unknown): ExitCode {
-  const clean = printable(message, 2000)
+  // A config can be wrong in several places; its message has a line for each, and none of them holds other people's text.
+  const parts = error instanceof ConfigError ? message.split('\n') : [message]
+  const clean = parts.map((part) => printable(part, 2000)).join('\n')
   if (wantsJson(argv)) {
     const line = { message_type: 'exit_error', code, exit_code: exitCode, message: clean, hint: hint ?? null }
     stderr.write(`${JSON.stringify(line)}\n`)
     return exitCode
   }
-  stderr.write(`kfbackup: ${clean}\n`)
+  stderr.write(`kfbackup: ${clean.replaceAll('\n', '\n  ')}\n`)
   if (hint !== undefined) stderr.write(`  ${printable(hint, 2000)}\n`)
   if (wantsVerbose(argv)) {
     for (const line of causes(error)) stderr.write(`  caused by ${line}\n`)

@@ -3,11 +3,11 @@ import { ConfigError } from '../errors.js'
 import { isObject } from '../util/is-object.js'
 import { checkSections } from './check-sections.js'
 import { type FoundConfig, findConfig, requireConfig } from './find-config.js'
-import { requireNeeds, withThrowingSections } from './needs.js'
+import { throwIfAny, unmetNeeds, withThrowingSections } from './needs.js'
 import { normalizeSections } from './normalize-sections.js'
 import { environmentOverrides, type Merged, merge, type Override, type UnsetVariable } from './origins.js'
 import { overlayPassphrase } from './passphrase-overlay.js'
-import { configErrorOf, type ProblemPlaces } from './problems.js'
+import type { ProblemPlaces } from './problems.js'
 import type { Purpose } from './purposes.js'
 import { type Host, readConfigFile } from './read-config-file.js'
 import type { Settings } from './schema.js'
@@ -79,10 +79,8 @@ async function load(found: FoundConfig, options: LoadOptions): Promise<LoadedCon
   const normalized = normalizeSections(settings, passphrases, context)
   problems.push(...normalized.problems)
   if (found.foundBy === 'working directory') problems.push(...commandSecrets(content.value))
-  if (problems.length > 0) throw configErrorOf(problems, places)
-
   const config = withThrowingSections(normalized.sections, merged.unset, places)
-  requireNeeds(config, merged.unset, purpose, places)
+  throwIfAny(problems, unmetNeeds(config, merged.unset, purpose), places)
   const warnings: string[] = []
   if (content.readableByOthers && holdsSecretText(content.value)) {
     warnings.push(`${file} holds a secret and other users may read it; chmod 600 '${file}', or name an environment variable instead.`)

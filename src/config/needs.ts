@@ -1,4 +1,4 @@
-import { ConfigError } from '../errors.js'
+import type { BackupError } from '../errors.js'
 import { collectSecrets } from './collect-secrets.js'
 import type { UnsetVariable } from './origins.js'
 import { configErrorOf, describe, type Problem, type ProblemPlaces } from './problems.js'
@@ -24,7 +24,10 @@ export function withThrowingSections(sections: Partial<Config>, unset: readonly 
     Object.defineProperty(config, name, {
       enumerable: false,
       get: () => {
-        throw configErrorOf(problems, places, UNSET)
+        throw configErrorOf(
+          problems.map((problem) => describe(problem, places)),
+          UNSET,
+        )
       },
     })
   }
@@ -32,34 +35,40 @@ export function withThrowingSections(sections: Partial<Config>, unset: readonly 
   return config as Config
 }
 
-/** Throws one ConfigError for everything the purpose needs and cannot have. */
-export function requireNeeds(config: Config, unset: readonly UnsetVariable[], purpose: Purpose, places: ProblemPlaces): void {
+/** What the purpose needs and cannot have, and secrets that are known to be wrong. */
+export function unmetNeeds(config: Partial<Config>, unset: readonly UnsetVariable[], purpose: Purpose): UnmetNeeds {
   const { sections, secrets } = NEEDS[purpose]
-  const missing = sections.flatMap((section) => unsetProblems(unset, section))
-  const bad = activeSecrets(config, unset).filter(({ key, problem }) => {
-    if (problem === undefined) return false
-    // validate tells of what is not set here and judges only what is there.
-    if (purpose === 'validate') return problem.code !== UNSET
-    return secrets.some((prefix) => key.startsWith(prefix))
-  })
-  if (missing.length === 0 && bad.length === 0) return
-  const lines = [...missing.map((problem) => describe(problem, places)), ...bad.map(({ problem }) => problem?.message ?? '')]
-  const unique = [...new Set(lines)]
-  const head = unique.length > 1 ? `${unique.length} problems in the configuration:\n` : ''
-  const isUnset = bad.every(({ problem }) => problem?.code === UNSET)
-  const own = unique.length === 1 ? bad[0]?.problem?.hint : undefined
-  throw new ConfigError(`${head}${unique.join('\n')}`, {
-    code: isUnset ? UNSET : 'E_CONFIG',
-    hint: own ?? `kfbackup config show lists every value of ${places.file} and where it comes from.`,
-  })
+  return {
+    problems: sections.flatMap((section) => unsetProblems(unset, section)),
+    secrets: activeSecrets(config, unset).flatMap(({ key, problem }) => {
+      // validate tells of what is not set here and judges only what is there.
+      const isWanted = purpose === 'validate' ? problem?.code !== UNSET : secrets.some((prefix) => key.startsWith(prefix))
+      return problem !== undefined && isWanted ? [problem] : []
+    }),
+  }
+}
+
+export interface UnmetNeeds {
+  problems: Problem[]
+  secrets: BackupError[]
+}
+
+/** Throws one ConfigError, a line for each problem; only variables that are not set give it the code E_CONFIG_UNSET. */
+export function throwIfAny(wrong: readonly Problem[], unmet: UnmetNeeds, places: ProblemPlaces): void {
+  const { problems, secrets } = unmet
+  if (wrong.length === 0 && problems.length === 0 && secrets.length === 0) return
+  const isUnset = wrong.length === 0 && secrets.every(({ code }) => code === UNSET)
+  const lines = [...[...wrong, ...problems].map((problem) => describe(problem, places)), ...secrets.map(({ message }) => message)]
+  const only = lines.length === 1 ? secrets[0]?.hint : undefined
+  throw configErrorOf(lines, isUnset ? UNSET : 'E_CONFIG', only)
 }
 
 /** The secrets in use; those only for reading older backups are needed by nobody before they are tried. */
-export function activeSecrets(config: Config, unset: readonly UnsetVariable[]): Secret[] {
+export function activeSecrets(config: Partial<Config>, unset: readonly UnsetVariable[]): Secret[] {
   const broken = new Set(unset.map(({ path }) => path[0]))
   const names = (Object.keys(SECTIONS) as Section[]).filter((name) => !broken.has(name))
   return names.flatMap((name) => {
     if (name !== 'encryption') return collectSecrets(config[name])
-    return config.encryption.format === 'openssl' ? [config.encryption.passphrase] : []
+    return config.encryption?.format === 'openssl' ? [config.encryption.passphrase] : []
   })
 }

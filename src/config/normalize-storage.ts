@@ -88,12 +88,12 @@ function bucketOf(url: string, scheme: 's3' | 'gs', report: Report): { bucket: s
     return undefined
   }
   const [, , bucket = '', rest = ''] = match
-  if (!/^[a-z0-9][a-z0-9._-]{1,220}[a-z0-9]$/i.test(bucket)) {
+  if (!/^[a-z0-9][a-z0-9._-]{1,220}[a-z0-9]$/.test(bucket)) {
     report(
       path,
       bucket === ''
         ? `names no bucket; it ${want}`
-        : `"${bucket}" is no bucket name: letters, digits, dots, hyphens, at least three of them`,
+        : `"${bucket}" is no bucket name: small letters, digits, dots, hyphens, at least three of them`,
     )
     return undefined
   }

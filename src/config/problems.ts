@@ -31,19 +31,21 @@ export function wording(issue: z.core.$ZodRawIssue): string | undefined {
     case 'invalid_value': {
       const near = typeof issue.input === 'string' ? nearest(issue.input, issue.values.map(String)) : undefined
       const missing = issue.input === undefined ? 'is missing; it' : ''
-      return `${missing} must be ${issue.values.join(', ')}${near === undefined ? '' : `; did you mean "${near}"?`}`
-        .trim()
-        .replace(/, ([^,;]+)(;|$)/, ' or $1$2')
+      return `${missing} must be ${oneOf(issue.values.map(String))}${near === undefined ? '' : `; did you mean "${near}"?`}`.trim()
     }
     case 'invalid_union': {
       const modes = Object.keys(STORAGE_MODES)
       const mode = issue.discriminator === 'mode' && isObject(issue.input) ? issue.input.mode : undefined
       const near = typeof mode === 'string' ? nearest(mode, modes) : undefined
-      return `${mode === undefined ? 'is missing; it ' : ''}must be ${modes.join(', ')}${near === undefined ? '' : `; did you mean "${near}"?`}`
+      return `${mode === undefined ? 'is missing; it ' : ''}must be ${oneOf(modes)}${near === undefined ? '' : `; did you mean "${near}"?`}`
     }
     default:
       return undefined
   }
+}
+
+function oneOf(names: readonly string[]): string {
+  return names.length < 2 ? names.join('') : `${names.slice(0, -1).join(', ')} or ${names.at(-1)}`
 }
 
 /** zod's issues below `path` as problems, one for each unknown key. */
@@ -62,13 +64,17 @@ export interface ProblemPlaces {
   origins: ReadonlyMap<string, string>
 }
 
-/** One error for all problems, one line each: file, line, key, what is wrong. */
-export function configErrorOf(problems: readonly Problem[], places: ProblemPlaces, code = 'E_CONFIG'): ConfigError {
-  const lines = [...new Set(problems.map((problem) => describe(problem, places)))]
+/** One error for all problems, a line for each. */
+export function configErrorOf(problems: readonly string[], code: string, hint?: string): ConfigError {
+  const lines = [...new Set(problems)]
   const head = lines.length > 1 ? `${lines.length} problems in the configuration:\n` : ''
   return new ConfigError(`${head}${lines.join('\n')}`, {
     code,
-    hint: 'kfbackup config schema and kfbackup help config tell what each key takes.',
+    hint:
+      hint ??
+      (code === 'E_CONFIG'
+        ? 'kfbackup help config tells what each key takes.'
+        : 'kfbackup config show lists every value and where it comes from.'),
   })
 }
 

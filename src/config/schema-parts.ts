@@ -2,6 +2,9 @@ import { z } from 'zod'
 import { nearest } from '../util/nearest.js'
 import { parseDuration, parseSize } from '../util/units.js'
 
+// A config is read once: compiling a parser for each object costs more than it saves.
+z.config({ jitless: true })
+
 /** An object whose unknown keys are errors with the nearest known one; one line of the message for each key. */
 export function object<Shape extends z.ZodRawShape>(shape: Shape): z.ZodObject<Shape, z.core.$strict> {
   const known = Object.keys(shape)
