@@ -1,20 +1,14 @@
-import { readFileSync } from 'node:fs'
 import { Command } from 'commander'
 import type { CommandContext, GlobalFlags } from './commands/command-context.js'
+import type { RunCommandOptions } from './commands/run.js'
 import type { SandboxCommandOptions } from './commands/sandbox.js'
-import type { ExitCode } from './errors.js'
+import { toolVersion } from './commands/tool-version.js'
 import { type ExitCode, UsageError } from './errors.js'
 
 export interface ProgramDeps {
   process: NodeJS.Process
   signal: AbortSignal
   setExitCode: (code: ExitCode) => void
-}
-
-/** The version in package.json. */
-export function toolVersion(): string {
-  const text = readFileSync(new URL('../package.json', import.meta.url), 'utf8')
-  return String((JSON.parse(text) as { version: unknown }).version)
 }
 
 type Body<Options> = (context: CommandContext, options: Options) => Promise<ExitCode>
@@ -67,6 +61,10 @@ export function buildProgram(deps: ProgramDeps): Command {
       .option('--log-file <file>', 'also write the log here')
       .option('--state-dir <dir>', 'where runs, locks and history are kept')
 
+  add('run', 'one backup; continues an unfinished one by itself')
+    .option('--fresh', 'start over instead of continuing')
+    .option('--lock-wait <duration>', 'wait this long for another run to end, as 10m')
+    .action(run<RunCommandOptions>(async () => (await import('./commands/run.js')).runCommand))
   add('sandbox', 'a Kissflow account on this machine, for trying things out')
     .option('--port <n>', 'loopback port; a free one unless told')
     .option('--items <n>', 'records of the whole account, up to 1,000,000 (default: 1200)')

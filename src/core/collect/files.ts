@@ -17,14 +17,18 @@ function callsFor(flow: FlowWork, item: string, file: FileRef): ApiCall[] {
     if (file.tableId !== undefined && file.rowId !== undefined) Object.assign(values, { table: file.tableId, row: file.rowId })
     const image: ApiCall = { endpoint: inTable ? `image.${type}.table` : `image.${type}`, values, priority: PRIORITY.file }
     if (file.kind === 'image') return [image]
-    if (file.attachmentId !== undefined) {
-      const attachment: ApiCall = {
-        endpoint: inTable ? `attachment.${type}.table` : `attachment.${type}`,
-        values: { ...values, attachment: file.attachmentId },
-        priority: PRIORITY.file,
-      }
-      return file.kind === 'attachment' ? [attachment] : [attachment, image]
-    }
+    const attachment: ApiCall[] =
+      file.attachmentId === undefined
+        ? []
+        : [
+            {
+              endpoint: inTable ? `attachment.${type}.table` : `attachment.${type}`,
+              values: { ...values, attachment: file.attachmentId },
+              priority: PRIORITY.file,
+            },
+          ]
+    if (file.kind === 'unknown') return [...attachment, image]
+    if (attachment.length > 0) return attachment
   }
   if (file.key === undefined || file.key.split('/').some((segment) => segment === '.' || segment === '..' || segment === '')) return []
   return [{ endpoint: 'upload', values: { key: file.key }, priority: PRIORITY.file }]
