@@ -95,9 +95,14 @@ interface Breaking {
 }
 
 function write(response: ServerResponse, bytes: Buffer): Promise<void> {
+  if (response.destroyed) return Promise.resolve()
   return new Promise((resolve) => {
-    response.write(bytes, () => resolve())
-    response.once('close', resolve)
+    const done = (): void => {
+      response.off('close', done)
+      resolve()
+    }
+    response.on('close', done)
+    response.write(bytes, done)
   })
 }
 
