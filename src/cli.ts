@@ -4,6 +4,8 @@ import type { RunCommandOptions } from './commands/run.js'
 import type { SandboxCommandOptions } from './commands/sandbox.js'
 import { toolVersion } from './commands/tool-version.js'
 import { type ExitCode, UsageError } from './errors.js'
+import { FAULTS_HELP } from './commands/sandbox-help.js'
+import type { ExitCode } from './errors.js'
 
 export interface ProgramDeps {
   process: NodeJS.Process
@@ -74,6 +76,7 @@ export function buildProgram(deps: ProgramDeps): Command {
     .option('--seed <n>', 'the same seed gives the same account (default: 1)')
     .option('--file-size <size>', 'adds one attachment of this size, as 5GB')
     .option('--record-calls', 'keeps every call for GET /_sandbox/log')
+    .addHelpText('after', FAULTS_HELP)
     .action(run<SandboxCommandOptions>(async () => (await import('./commands/sandbox.js')).sandboxCommand))
   const config = program
     .command('config')

@@ -1,10 +1,13 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { sleep } from '../util/sleep.js'
+import { classOf } from './endpoint-class.js'
 import type { Meter } from './meter.js'
-import { mix } from './random.js'
-import { errorReply, type Reply } from './replies.js'
-import { type ParsedCall, parseCall, route } from './router.js'
+import { faultReply, fitting, sendBroken } from './network-faults.js'
+import { hashText, mix } from './random.js'
+import { errorReply, limitReply, type Reply } from './replies.js'
+import { parseCall, route } from './router.js'
 import { send } from './send.js'
+import type { Trouble } from './trouble.js'
 import type { World } from './world.js'
 
 const MAX_BODY_BYTES = 1 << 20
@@ -16,18 +19,20 @@ export interface HostSettings {
   latencyMs: number
 }
 
-/** The account's own origin: counts, limits, checks keys, routes. */
+/** The account's own origin: counts, limits, checks keys, routes, and fails as told. */
 export class AccountHost {
   private readonly world: World
   private readonly meter: Meter
   private readonly settings: HostSettings
+  private readonly trouble: Trouble
   private readonly closing: AbortSignal
   private limited = 0
 
-  constructor(world: World, meter: Meter, settings: HostSettings, closing: AbortSignal) {
+  constructor(world: World, meter: Meter, settings: HostSettings, trouble: Trouble, closing: AbortSignal) {
     this.world = world
     this.meter = meter
     this.settings = settings
+    this.trouble = trouble
     this.closing = closing
   }
 
@@ -39,9 +44,40 @@ export class AccountHost {
     const call = parseCall(method, url, body, mix(this.world.account.seed, now))
     const number = this.meter.call(call === undefined ? 'unknown' : classOf(call), now)
     this.watchHeaders(request, url)
-    const reply = this.refusal(request, number, now) ?? this.answer(call)
-    if (this.settings.latencyMs > 0) await sleep(this.settings.latencyMs, this.closing)
-    this.meter.answer({ method, url, status: reply.status }, reply.status < 400)
+    if (this.trouble.isDown(number)) {
+      this.meter.fault('down')
+      this.meter.answer({ method, url, status: 0 }, false)
+      response.destroy()
+      return
+    }
+    const refused = this.refusal(request, number, now)
+    const reply = refused ?? (call === undefined ? errorReply('noRoute', number) : route(this.world, call))
+    const waitMs = this.settings.latencyMs + this.trouble.extraMs(url)
+    if (waitMs > 0) await sleep(waitMs, this.closing)
+    if (refused === undefined) await this.deliver(response, { method, url }, reply, now)
+    else await this.finish(response, { method, url }, reply)
+  }
+
+  private async deliver(response: ServerResponse, call: { method: string; url: string }, reply: Reply, now: number): Promise<void> {
+    const drawn = this.trouble.pick(call.url)
+    if (drawn === undefined) {
+      await this.finish(response, call, reply)
+      return
+    }
+    const kind = fitting(drawn, reply)
+    const chance = hashText(call.url, now)
+    this.meter.fault(kind)
+    const instead = faultReply(kind, this.trouble.faults, reply, { chance, now })
+    if (instead !== undefined) {
+      await this.finish(response, call, instead, false)
+      return
+    }
+    this.meter.answer({ ...call, status: 0 }, false)
+    await sendBroken(response, reply, kind, { stallMs: this.trouble.faults.stallMs, sleep, closing: this.closing, chance })
+  }
+
+  private async finish(response: ServerResponse, call: { method: string; url: string }, reply: Reply, isRight = true): Promise<void> {
+    this.meter.answer({ ...call, status: reply.status }, isRight && reply.status < 400)
     this.meter.sent(await send(response, reply))
   }
 
@@ -54,55 +90,13 @@ export class AccountHost {
   private refusal(request: IncomingMessage, number: number, now: number): Reply | undefined {
     const { rateLimitPerMinute } = this.settings
     const { keyId, keySecret } = this.world.account
-    if (request.headers['x-access-key-id'] !== keyId || request.headers['x-access-key-secret'] !== keySecret) {
-      return errorReply('keys', number)
-    }
+    const areGood = request.headers['x-access-key-id'] === keyId && request.headers['x-access-key-secret'] === keySecret
+    if (!areGood) this.meter.incident('wrong-keys', request.url ?? '')
+    if (!areGood || this.trouble.isRevoked(number)) return errorReply('keys', number)
     if (rateLimitPerMinute === undefined) return undefined
     const waitMs = this.meter.admit(rateLimitPerMinute, now)
     return waitMs === 0 ? undefined : limitReply(this.limited++, waitMs, now)
   }
-
-  private answer(call: ParsedCall | undefined): Reply {
-    return call === undefined ? errorReply('noRoute') : route(this.world, call)
-  }
-}
-
-/** 429: in turn without Retry-After, with seconds, with a date. */
-export function limitReply(turn: number, waitMs: number, now: number): Reply {
-  const reply = errorReply('limit', turn)
-  const seconds = Math.ceil(waitMs / 1000)
-  if (turn % 3 === 1) return { ...reply, headers: { 'retry-after': String(seconds) } }
-  if (turn % 3 === 2) return { ...reply, headers: { 'retry-after': new Date(now + seconds * 1000 + 999).toUTCString() } }
-  return reply
-}
-
-function classOf({ service, request }: ParsedCall): string {
-  const { segments } = request
-  const last = segments.at(-1)
-  switch (service) {
-    case 'process':
-      return segments[0] !== 'admin' ? `process ${last}` : itemClass('process', segments.slice(1), 'item')
-    case 'case':
-    case 'form':
-    case 'dataset':
-    case 'project':
-      return itemClass(service, segments, 'list')
-    case 'user':
-      return segments.length === 0 ? 'user list' : 'user'
-    case 'group':
-      return last === 'list' ? 'group list' : last === 'members' ? 'group members' : 'group'
-    case 'flow':
-      return segments.length === 1 ? 'flow list' : 'flow member'
-    default:
-      return service
-  }
-}
-
-function itemClass(service: string, segments: readonly string[], list: string): string {
-  const [, second = '', third] = segments
-  if (second === list || second === 'count' || second === 'fields') return `${service} ${second === 'item' ? 'list' : second}`
-  if (third === undefined) return `${service} item`
-  return third === 'activity' ? `${service} activity` : `${service} file`
 }
 
 async function readBody(request: IncomingMessage): Promise<string> {

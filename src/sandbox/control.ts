@@ -1,5 +1,5 @@
-import { once } from 'node:events'
 import type { IncomingMessage, ServerResponse } from 'node:http'
+import { drained } from './send.js'
 
 export interface ControlPlane {
   stats: () => unknown
@@ -26,7 +26,7 @@ async function sendLines(response: ServerResponse, lines: AsyncIterable<unknown>
     if (response.destroyed) return
     pending += `${JSON.stringify(line)}\n`
     if (pending.length < 65_536) continue
-    if (!response.write(pending)) await Promise.race([once(response, 'drain'), once(response, 'close')])
+    if (!response.write(pending)) await drained(response)
     pending = ''
   }
   response.end(pending)

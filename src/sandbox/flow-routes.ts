@@ -78,7 +78,7 @@ export function flowRoute(world: World, request: ApiRequest): Reply {
   if (method !== 'GET') return errorReply('method', chance)
   if (type === 'application' && flowId === '') {
     const { apps } = world.account
-    return jsonReply(`[${rowsOf(pageOf(query, LIST_CAPS.apps), apps.length, (place) => {
+    return jsonReply(`[${rowsOf(pageOf(query, world.situation.cap ?? LIST_CAPS.apps), apps.length, (place) => {
       const app = at(apps, place)
       return JSON.stringify({ _id: app.id, Name: app.name, Type: 'Application', Status: app.status })
     })}]`) // biome-ignore format: short

@@ -19,7 +19,7 @@ export function commentRoute(world: World, { segments, query, method, chance }: 
   const live = world.live(flow)
   const index = recordIndex(flow, id, live.highest())
   if (index < 0 || !live.has(index)) return errorReply('notFound', chance)
-  const page = pageOf(query, LIST_CAPS.comments)
+  const page = pageOf(query, world.situation.cap ?? LIST_CAPS.comments)
   return jsonReply(`[${rowsOf(page, commentCount(flow, index), (place) => commentJson(world.account, flow, index, place))}]`)
 }
 

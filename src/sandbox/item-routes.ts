@@ -3,6 +3,7 @@ import { fileReply } from './file-routes.js'
 import type { Service } from './flow-blueprints.js'
 import { activityCount, activityJson, progressJson } from './history.js'
 import { isPretty, itemJson, prettyJson, rowOfList } from './items.js'
+import { movingBudget } from './live-flow.js'
 import { LIST_CAPS, type Page, pageOf, rowsOf } from './paging.js'
 import { isPoisonedItem } from './poison.js'
 import { errorReply, jsonReply, type Reply, troubleReply } from './replies.js'
@@ -57,6 +58,7 @@ function listReply(world: World, flow: Flow, query: URLSearchParams): Reply {
   if (situation.dupRows && rows !== '') rows += `,${rowOfList(account, flow, live.recordAt(page.offset))}`
   const rowsHere = Math.max(0, Math.min(page.size, total - page.offset))
   const json = envelope(flow, rows, rowsHere, total)
+  if (situation.moving > 0) live.turnPage(situation.moving, situation.movingFor ?? movingBudget(flow, situation.moving))
   // Not the largest flow: rehearsals of speed read it most.
   return jsonReply(flow.key % 7 === 3 && flow !== account.flows[0] ? prettyJson(json) : json)
 }
@@ -70,7 +72,9 @@ function itemReply(world: World, flow: Flow, index: number, chance: number): Rep
 
 function historyReply(world: World, flow: Flow, index: number, query: URLSearchParams): Reply {
   const total = activityCount(flow, index)
-  return jsonReply(`[${rowsOf(pageOf(query, LIST_CAPS.activity), total, (place) => activityJson(world.account, flow, index, place))}]`)
+  return jsonReply(
+    `[${rowsOf(pageOf(query, world.situation.cap ?? LIST_CAPS.activity), total, (place) => activityJson(world.account, flow, index, place))}]`,
+  )
 }
 
 function countReply(world: World, flow: Flow, { body, chance }: ApiRequest): Reply {

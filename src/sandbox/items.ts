@@ -16,6 +16,7 @@ const ROW_FIELDS = 4
 
 /** When a record was made; the first of a flow is the newest. */
 export function createdMs(account: Account, flow: Flow, index: number): number {
+  if (index >= flow.records) return account.nowMs - 1000 * (mix(flow.key, index) % 3600)
   return account.nowMs - index * flow.stepMs - (mix(flow.key, index) % 3_600_000) - 3_600_000
 }
 
@@ -59,7 +60,7 @@ function systemMembers(account: Account, flow: Flow, index: number): string {
       return (
         `"_status":${at(STATUS_TEXTS, chance)},"_stage":"${chance % 5}","_current_step":${at(STEP_TEXTS, chance >>> 3)},` +
         `"_current_assigned_to":[${someone(account, chance >>> 6)}],"_request_number":"${humanNumber(flow, index)}",` +
-        `"_submitted_at":${timeLiteral(made + 60_000, chance >>> 4)},"_completed_at":${chance % 3 === 0 ? 'null' : timeLiteral(made + 86_400_000, 2)},`
+        `"_submitted_at":${timeLiteral(made + 60_000, chance >>> 4)},"_completed_at":${chance % 3 === 0 ? 'null' : timeLiteral(Math.min(account.nowMs, made + 86_400_000), 2)},`
       )
     case 'case':
       return (

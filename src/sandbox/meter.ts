@@ -107,15 +107,8 @@ function bump(counts: Record<string, number>, key: string): void {
   counts[key] = (counts[key] ?? 0) + 1
 }
 
-/** Counts what clients do to the account. */
-export class Meter {
-  private readonly window = new MinuteWindow()
-  private readonly admitted = new MinuteWindow()
-  private readonly answered = new UrlSet()
-  private readonly repeats = new Map<string, number>()
-  private readonly records: LoggedCall[] = []
-  private readonly records_on: boolean
-  private readonly counts: SandboxStats = {
+function noCounts(): SandboxStats {
+  return {
     calls: 0,
     callsByClass: {},
     answersByStatus: {},
@@ -129,17 +122,43 @@ export class Meter {
     storageCalls: 0,
     bytesSent: 0,
   }
+}
+
+/** Counts what clients do to the account. */
+export class Meter {
+  private readonly admitted = new MinuteWindow()
+  private window = new MinuteWindow()
+  private answered = new UrlSet()
+  private readonly repeats = new Map<string, number>()
+  private readonly records: LoggedCall[] = []
+  private readonly recordCalls: boolean
+  private total = 0
+  private counts = noCounts()
 
   constructor({ recordCalls }: { recordCalls: boolean }) {
-    this.records_on = recordCalls
+    this.recordCalls = recordCalls
   }
 
-  /** A call came in. Returns its number, from 1. */
+  /** Calls since the start; `reset` leaves it alone. */
+  get callsEver(): number {
+    return this.total
+  }
+
+  /** Starts counting anew. */
+  reset(): void {
+    this.counts = noCounts()
+    this.window = new MinuteWindow()
+    this.answered = new UrlSet()
+    this.repeats.clear()
+    this.records.length = 0
+  }
+
+  /** A call came in. Returns its number since the start, from 1. */
   call(endpointClass: string, now: number): number {
     this.counts.calls++
     bump(this.counts.callsByClass, endpointClass)
     this.counts.maxCallsPerMinute = Math.max(this.counts.maxCallsPerMinute, this.window.add(now))
-    return this.counts.calls
+    return ++this.total
   }
 
   /** Lets a call through a limit of calls in any 60 seconds; else says how many milliseconds to wait. Refused calls do not count. */
@@ -153,7 +172,7 @@ export class Meter {
   answer(call: LoggedCall, repeatable: boolean): void {
     bump(this.counts.answersByStatus, String(call.status))
     if (call.status === 429) this.counts.throttled++
-    if (this.records_on && this.records.length < MAX_RECORDED) this.records.push(call)
+    if (this.recordCalls && this.records.length < MAX_RECORDED) this.records.push(call)
     if (!repeatable || !this.answered.add(`${call.method} ${call.url}`)) return
     this.counts.repeatedCalls++
     const known = this.repeats.get(call.url)

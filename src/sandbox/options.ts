@@ -1,3 +1,5 @@
+import type { Faults } from './faults.js'
+
 /** Settings of a sandbox. */
 export interface SandboxOptions {
   /** Loopback port of the account; 0 (the default) takes a free one. */
@@ -10,8 +12,8 @@ export interface SandboxOptions {
   rateLimitPerMinute?: number
   /** Wait before each answer of the account's origin. */
   latencyMs?: number
-  /** Faults in the grammar of `parseFaults`. */
-  faults?: string
+  /** What goes wrong, in the grammar that `kfbackup sandbox --help` shows. */
+  faults?: string | Faults
   /** Adds one attachment of this size, made while it is sent. */
   fileSizeBytes?: number
   /** The account's today, milliseconds since the epoch; the machine's unless told. */
@@ -22,4 +24,15 @@ export interface SandboxOptions {
   recordCalls?: boolean
   /** How long a signed URL of the storage host is good. */
   signedForMs?: number
+}
+
+/** A change of a running sandbox. */
+export interface SandboxOrder {
+  /** Replaces all faults; null or an empty text ends them. */
+  faults?: string | Faults | null
+  /** Null lifts the limit. */
+  rateLimitPerMinute?: number | null
+  latencyMs?: number
+  /** Sets all counters to zero and empties the log. */
+  resetStats?: boolean
 }

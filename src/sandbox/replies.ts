@@ -26,15 +26,16 @@ const ERRORS = {
   plan: { status: 403, type: 'FeatureNotAvailableError', code: 'KISSFLOW_ERROR_00023', text: 'Your plan does not include this feature.', template: 'Your plan does not include {feature_name}.' },
   domain: { status: 403, type: 'DomainMissMatchError', code: 'KISSFLOW_ERROR_00045', text: 'This account does not belong to this domain.', template: '' },
   notFound: { status: 404, type: 'DocumentNotFound', code: 'KISSFLOW_ERROR_01015', text: 'The item could not be found.', template: 'The item, {instance_id}, could not be found in {flow_name}.' },
-  noRoute: { status: 404, type: 'NotFound', code: 'KISSFLOW_ERROR_00404', text: 'No such resource.', template: '' },
   method: { status: 405, type: 'MethodNotAllowed', code: 'KISSFLOW_ERROR_00405', text: 'Method not allowed.', template: '' },
   body: { status: 400, type: 'BadRequest', code: 'KISSFLOW_ERROR_00004', text: 'The request body could not be read.', template: '' },
   limit: { status: 429, type: 'TooManyRequests', code: 'KISSFLOW_ERROR_15009', text: 'API rate limit exceeded. Try again later.', template: '' },
 } as const
-export type ErrorKind = keyof typeof ERRORS
+export type ErrorKind = keyof typeof ERRORS | 'noRoute'
 
 /** An error body in Kissflow's form; an older endpoint leaves out `type`, `status`, `request_id`. `chance` varies the request id. */
 export function errorReply(kind: ErrorKind, chance = 0, { isOld = false }: { isOld?: boolean } = {}): Reply {
+  // Where there is no such endpoint, the web server answers, not Kissflow.
+  if (kind === 'noRoute') return { status: 404, type: 'text/plain; charset=utf-8', body: '404 page not found' }
   const { status, type, code, text, template } = ERRORS[kind]
   const base = { error_code: code, en_message: text, message: template === '' ? text : template, _id: '', args: {} }
   const body = isOld ? base : { type, ...base, status: 'error', request_id: `req-${mix(chance, status).toString(16).padStart(8, '0')}` }
@@ -72,4 +73,14 @@ export function challengeReply(): Reply {
 /** A sign-in page with status 200 where JSON was asked for. */
 export function pageReply(): Reply {
   return { status: 200, type: 'text/html; charset=utf-8', body: PAGE('Sign in') }
+}
+
+/** 429: in turn without Retry-After, with seconds, with a date. */
+export function limitReply(turn: number, waitMs: number, now: number): Reply {
+  const reply = errorReply('limit', turn)
+  const seconds = Math.ceil(waitMs / 1000)
+  if (turn % 3 === 1) return { ...reply, headers: { 'retry-after': String(seconds) } }
+  // A date has no milliseconds: rounded up, or the client would come too early.
+  if (turn % 3 === 2) return { ...reply, headers: { 'retry-after': new Date(now + seconds * 1000 + 999).toUTCString() } }
+  return reply
 }

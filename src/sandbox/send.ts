@@ -1,4 +1,3 @@
-import { once } from 'node:events'
 import type { ServerResponse } from 'node:http'
 import { fileContent, filePieces, STREAM_FROM_BYTES } from './file-bytes.js'
 import type { Reply } from './replies.js'
@@ -7,6 +6,20 @@ import type { Reply } from './replies.js'
 export function wholeBody({ body, file }: Reply): Buffer | undefined {
   if (file !== undefined) return file.bytes < STREAM_FROM_BYTES ? fileContent(file) : undefined
   return typeof body === 'string' ? Buffer.from(body) : body
+}
+
+/** Waits until the reader took what was written, or is gone. */
+export function drained(response: ServerResponse): Promise<void> {
+  if (response.destroyed) return Promise.resolve()
+  return new Promise((resolve) => {
+    const done = (): void => {
+      response.off('drain', done)
+      response.off('close', done)
+      resolve()
+    }
+    response.on('drain', done)
+    response.on('close', done)
+  })
 }
 
 /** Header lines of a reply whose body has this many bytes. */
@@ -31,7 +44,7 @@ async function sendPieces(response: ServerResponse, reply: Reply): Promise<numbe
   for (const piece of filePieces(file)) {
     if (response.destroyed) return sent
     sent += piece.length
-    if (!response.write(piece)) await Promise.race([once(response, 'drain'), once(response, 'close')])
+    if (!response.write(piece)) await drained(response)
   }
   response.end()
   return sent

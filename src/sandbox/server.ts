@@ -5,12 +5,12 @@ import { UsageError } from '../errors.js'
 import { type Flow, makeAccount } from './account.js'
 import { AccountHost, type HostSettings } from './account-host.js'
 import { CONTROL_PREFIX, handleControl } from './control.js'
-import { type LiveFlow, stillFlow } from './live-flow.js'
+import { LiveFlow } from './live-flow.js'
 import { type LoggedCall, Meter, type SandboxStats } from './meter.js'
-import type { SandboxOptions } from './options.js'
-import { send } from './send.js'
-import { WELL } from './situation.js'
-import { keyHeadersReply, storageReply } from './storage-host.js'
+import type { SandboxOptions, SandboxOrder } from './options.js'
+import { carryOut, readOrder } from './orders.js'
+import { handleStorage } from './storage-server.js'
+import { Trouble } from './trouble.js'
 import { type TruthLine, truthLines } from './truth.js'
 import type { World } from './world.js'
 
@@ -33,6 +33,8 @@ export interface Sandbox {
   repeated: () => { url: string; times: number }[]
   /** Every call in order, when `recordCalls` is on. */
   log: () => readonly LoggedCall[]
+  /** Changes faults, limit or latency, or sets the counters to zero. */
+  order: (order: SandboxOrder) => void
   /** Everything a complete backup must hold. */
   truth: () => AsyncIterable<TruthLine>
   close: () => Promise<void>
@@ -82,36 +84,37 @@ export async function startSandbox(options: SandboxOptions = {}, signal?: AbortS
   })
   const meter = new Meter({ recordCalls: options.recordCalls === true })
   const settings: HostSettings = { rateLimitPerMinute: options.rateLimitPerMinute, latencyMs: options.latencyMs ?? 0 }
-  const lives = new Map<Flow, LiveFlow>(account.flows.map((flow) => [flow, stillFlow(flow)]))
+  const trouble = new Trouble(account.seed)
+  const lives = new Map<Flow, LiveFlow>(account.flows.map((flow) => [flow, new LiveFlow(flow)]))
   let filesUrl = ''
   const world: World = {
     account,
     filesUrl: () => filesUrl,
-    situation: WELL,
-    live: (flow) => lives.get(flow) ?? stillFlow(flow),
+    situation: trouble.faults.situation,
+    live: (flow) => lives.get(flow) ?? new LiveFlow(flow),
     signedForMs: options.signedForMs ?? SIGNED_FOR_MS,
     now: () => Date.now(),
   }
   const closing = new AbortController()
-  const host = new AccountHost(world, meter, settings, closing.signal)
+  const changeable = { world, meter, settings, trouble }
+  if (options.faults !== undefined) carryOut({ faults: options.faults }, changeable)
+  const host = new AccountHost(world, meter, settings, trouble, closing.signal)
   const plane = {
     stats: () => meter.stats(),
     repeated: () => meter.repeated(),
     log: () => meter.log(),
     truth: () => truthLines(world),
-    order: (body: unknown) => body,
+    order: (body: unknown) => {
+      const order = readOrder(body)
+      carryOut(order, changeable)
+      return order
+    },
   }
   const main = await listen(options.port ?? 0, async (request, response) => {
     if (request.url?.startsWith(CONTROL_PREFIX) === true) await handleControl(plane, request, response)
     else await host.handle(request, response)
   })
-  const storage = await listen(0, async (request, response) => {
-    meter.storageCall()
-    const url = request.url ?? '/'
-    const carriesKeys = 'x-access-key-id' in request.headers || 'x-access-key-secret' in request.headers
-    if (carriesKeys) meter.incident('key-headers-at-storage', url)
-    meter.sent(await send(response, carriesKeys ? keyHeadersReply() : storageReply(world, request.method ?? 'GET', url)))
-  })
+  const storage = await listen(0, (request, response) => handleStorage(changeable, request, response, closing.signal))
   filesUrl = originOf(storage)
 
   const close = async (): Promise<void> => {
@@ -131,6 +134,7 @@ export async function startSandbox(options: SandboxOptions = {}, signal?: AbortS
     repeated: plane.repeated,
     log: plane.log,
     truth: plane.truth,
+    order: (order) => carryOut(order, changeable),
     close,
   }
 }

@@ -11,6 +11,8 @@ export interface Situation {
   poisonFiles: number
   /** Changes of a flow's list with each page read. */
   moving: number
+  /** Changes of a flow in all; by its size unless told. */
+  movingFor: number | undefined
   repeatPage: boolean
   dupRows: boolean
   /** Page cap of every list. */
@@ -25,6 +27,7 @@ export const WELL: Situation = {
   poisonItems: 0,
   poisonFiles: 0,
   moving: 0,
+  movingFor: undefined,
   repeatPage: false,
   dupRows: false,
   cap: undefined,
