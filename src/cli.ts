@@ -2,7 +2,6 @@ import { readFileSync } from 'node:fs'
 import { Command } from 'commander'
 import type { CommandContext, GlobalFlags } from './commands/command-context.js'
 import type { SandboxCommandOptions } from './commands/sandbox.js'
-import type { ExitCode } from './errors.js'
 import { type ExitCode, UsageError } from './errors.js'
 
 export interface ProgramDeps {
@@ -77,9 +76,11 @@ export function buildProgram(deps: ProgramDeps): Command {
     .option('--file-size <size>', 'adds one attachment of this size, as 5GB')
     .option('--record-calls', 'keeps every call for GET /_sandbox/log')
     .action(run<SandboxCommandOptions>(async () => (await import('./commands/sandbox.js')).sandboxCommand))
+
   const config = program
     .command('config')
     .description('look at the configuration')
+    .allowExcessArguments()
     .exitOverride()
     .configureOutput({ writeErr: () => {} })
     .action(() => {
