@@ -47,6 +47,7 @@ describe('preferences', () => {
     expect(second.knownAccounts().map(({ accountId }) => accountId)).toEqual(['Ac1', 'Ac2'])
     expect(second.initAnswers()).toEqual({ 'storage.mode': 's3' })
     expect(readdirSync(folder)).toEqual(['preferences.json'])
+    expect(statSync(folder).mode & 0o777).toBe(0o700)
     expect(statSync(join(folder, 'preferences.json')).mode & 0o777).toBe(0o600)
   })
 
