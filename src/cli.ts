@@ -78,9 +78,11 @@ export function buildProgram(deps: ProgramDeps): Command {
     .option('--record-calls', 'keeps every call for GET /_sandbox/log')
     .addHelpText('after', FAULTS_HELP)
     .action(run<SandboxCommandOptions>(async () => (await import('./commands/sandbox.js')).sandboxCommand))
+
   const config = program
     .command('config')
     .description('look at the configuration')
+    .allowExcessArguments()
     .exitOverride()
     .configureOutput({ writeErr: () => {} })
     .action(() => {

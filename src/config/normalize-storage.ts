@@ -1,11 +1,10 @@
-import { posix } from 'node:path'
-import { isLoopback } from '../util/loopback.js'
+import { ConfigError } from '../errors.js'
+import { type BucketLocation, checkEndpoint, parseBucketUrl } from '../util/bucket-url.js'
 import { parseDuration } from '../util/units.js'
 import { absolute } from './paths.js'
 import type { Report } from './problems.js'
 import type { StorageSettings } from './schema-storage.js'
 import { type SecretContext, secretFrom } from './secret-source.js'
-import { PLAIN_HTTP } from './secret-text.js'
 import type { DriveStorageConfig, GcsStorageConfig, LinkConfig, S3StorageConfig, StorageConfig } from './types.js'
 import { withoutUndefined } from './without-undefined.js'
 
@@ -77,49 +76,24 @@ function normalizeDrive(settings: Of<'drive'>, context: SecretContext, report: R
   })
 }
 
-/** Bucket and prefix of `s3://bucket/prefix`. */
-function bucketOf(url: string, scheme: 's3' | 'gs', report: Report): { bucket: string; prefix: string } | undefined {
-  const path = ['storage', 'url']
-  const trimmed = url.trim()
-  const match = /^([a-z0-9]+):\/\/([^/?#]*)(.*)$/i.exec(trimmed)
-  const want = `must be ${scheme}://bucket or ${scheme}://bucket/prefix`
-  if (match === null || match[1]?.toLowerCase() !== scheme) {
-    report(path, /^https?:/i.test(trimmed) ? `${want}; the address of the server belongs into "endpoint"` : want)
-    return undefined
-  }
-  const [, , bucket = '', rest = ''] = match
-  if (!/^[a-z0-9][a-z0-9._-]{1,220}[a-z0-9]$/.test(bucket)) {
-    report(
-      path,
-      bucket === ''
-        ? `names no bucket; it ${want}`
-        : `"${bucket}" is no bucket name: small letters, digits, dots, hyphens, at least three of them`,
-    )
-    return undefined
-  }
-  if (/[?#\\]/.test(rest)) {
-    report(path, 'a prefix may not hold ? # or \\')
-    return undefined
-  }
-  const prefix = rest.split('/').filter((part) => part !== '')
-  if (prefix.includes('.') || prefix.includes('..')) {
-    report(path, 'a prefix may not hold "." or ".."')
-    return undefined
-  }
-  return { bucket, prefix: posix.join(...prefix, '.').replace(/^\.$/, '') }
+function bucketOf(url: string, scheme: 's3' | 'gs', report: Report): BucketLocation | undefined {
+  return orReport(['storage', 'url'], () => parseBucketUrl(url.trim(), scheme, ''), report)
 }
 
-function serverUrl(text: string, report: Report): string {
-  const path = ['storage', 'endpoint']
-  if (!URL.canParse(text)) {
-    report(path, 'must be an address such as https://minio.acme.com:9000')
-    return text
+function serverUrl(endpoint: string, report: Report): string {
+  const url = orReport(['storage', 'endpoint'], () => checkEndpoint(endpoint.trim(), ''), report)
+  return url?.href.replace(/\/$/, '') ?? ''
+}
+
+/** What `make` returns; a ConfigError it throws becomes a problem like any other. */
+function orReport<T>(path: string[], make: () => T, report: Report): T | undefined {
+  try {
+    return make()
+  } catch (error) {
+    if (!(error instanceof ConfigError)) throw error
+    report(path, `${error.message.trim()} ${error.hint ?? ''}`.trim())
+    return undefined
   }
-  const url = new URL(text)
-  if (url.protocol !== 'https:' && url.protocol !== 'http:') report(path, 'must begin with https://')
-  if (url.protocol === 'http:' && !isLoopback(url.hostname)) report(path, PLAIN_HTTP)
-  if (url.username !== '' || url.password !== '') report(path, 'must not hold a user name or password')
-  return url.href.replace(/\/$/, '')
 }
 
 function linkOf(link: Of<'s3'>['link'], report: Report): LinkConfig | undefined {

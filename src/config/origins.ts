@@ -51,9 +51,12 @@ export function merge(file: Record<string, unknown>, overrides: readonly Overrid
 
   function fromFile(value: unknown, path: KeyPath, secret: boolean): unknown {
     const name = keyName(path)
+    const isSecret = isSecretPath(path)
+    // Not those in the name of a file or a command: HOME is no secret.
+    if (isSecret && typeof value === 'string') for (const variable of interpolate(value, env).names) merged.secretVariables.add(variable)
     // What is replaced anyway need not be set.
     if (shadowed.has(name)) return undefined
-    const inSecret = secret || isSecretPath(path)
+    const inSecret = secret || isSecret
     if (Array.isArray(value)) return value.map((item, index) => fromFile(item, [...path, index], inSecret))
     if (typeof value === 'object' && value !== null) {
       return Object.fromEntries(Object.entries(value).map(([key, item]) => [key, fromFile(item, [...path, key], inSecret)]))
@@ -62,10 +65,7 @@ export function merge(file: Record<string, unknown>, overrides: readonly Overrid
     const found = interpolate(value, env)
     if (found.malformed) merged.problems.push({ path, text: MALFORMED })
     if (found.names.length > 0) merged.origins.set(name, `file, ${found.names.map((variable) => `env ${variable}`).join(', ')}`)
-    if (inSecret) {
-      for (const variable of found.names) merged.secretVariables.add(variable)
-      return value
-    }
+    if (inSecret) return value
     for (const variable of found.unset) merged.unset.push({ path, name: variable })
     return found.text
   }

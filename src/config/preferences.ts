@@ -1,3 +1,4 @@
+import { mkdirSync } from 'node:fs'
 import { isObject } from '../util/is-object.js'
 
 export interface KnownAccount {
@@ -23,6 +24,8 @@ const MAX_ACCOUNTS = 20
 
 /** Opens `preferences.json` in the state folder; a damaged file counts as empty. `conf` is loaded only here, since it costs 80 ms. */
 export async function openPreferences(stateFolder: string): Promise<Preferences> {
+  // conf would make it readable by others.
+  mkdirSync(stateFolder, { recursive: true, mode: 0o700 })
   const { default: Conf } = await import('conf')
   const store = new Conf<Record<string, unknown>>({
     cwd: stateFolder,

@@ -36,7 +36,7 @@ export const NEEDS: Record<Purpose, Needs> = {
   prune: { sections: [...STORED, 'retention'], secrets: ['storage.'] },
   link: { sections: STORED, secrets: ['storage.'] },
   read: { sections: [], secrets: [] },
-  notify: { sections: ['notifications'], secrets: ['notifications.'] },
+  notify: { sections: ['account', 'notifications'], secrets: ['notifications.'] },
   schedule: { sections: ['schedule'], secrets: [] },
   state: { sections: STORED, secrets: [] },
   show: { sections: [], secrets: [] },

@@ -55,10 +55,12 @@ export function argv(): z.ZodArray<z.ZodString> {
   )
 }
 
+const SECRET_SHAPE = 'must be text that is not empty, {"file": "…"} or {"command": ["…"]}'
+
 /** A secret as the file may give it. The text is never repeated in a message. */
 export function secret(): z.ZodType<SecretInput, SecretInput> {
-  return z.union([z.string().min(1), object({ file: text() }), object({ command: argv() })], {
-    error: 'must be text that is not empty, {"file": "…"} or {"command": ["…"]}',
+  return z.union([z.string().min(1, { error: SECRET_SHAPE }), object({ file: text() }), object({ command: argv() })], {
+    error: SECRET_SHAPE,
   })
 }
 

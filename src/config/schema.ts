@@ -49,9 +49,11 @@ const encryption = object({
 
 const endpoint = z.string().regex(/^\/(?!\/)[^\s\\]*$/, { error: 'must be a path template that begins with one "/", never a URL' })
 
+const RATE = 'must be a whole number from 1 to 400, or "auto"'
+
 const api = object({
   callsPerMinute: z
-    .union([z.number().positive(), z.literal('auto')], { error: 'must be a whole number from 1 to 400, or "auto"' })
+    .union([z.number().positive({ error: RATE }), z.literal('auto')], { error: RATE })
     .optional()
     .meta({ description: '1 to 400, or "auto" (the default); any number for an account on this machine.' }),
   concurrency: whole(1, 32).default(8),

@@ -20,7 +20,8 @@ export function parseYaml(text: string): ParsedText {
     strict: true,
     uniqueKeys: true,
     prettyErrors: false,
-    logLevel: 'silent',
+    // 'silent' would also be silent about a second document.
+    logLevel: 'error',
     lineCounter: counter,
   })
   const wrong = document.errors[0] ?? document.warnings[0]
