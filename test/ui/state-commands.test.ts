@@ -5,6 +5,8 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { buildProgram } from '../../src/cli.js'
+import { renderError } from '../../src/commands/render-error.js'
 import { appendHistory, eventLogPath, historyPath, runFolder } from '../../src/state/history.js'
 import type { HistoryLine } from '../../src/state/history-entry.js'
 import { lockPath } from '../../src/state/lock-owner.js'
@@ -52,11 +54,49 @@ function environment(): NodeJS.ProcessEnv {
   return { PATH: process.env.PATH, HOME: home, KFBACKUP_STATE_DIR: stateDir }
 }
 
-function kfbackup(...argv: string[]): Promise<Result> {
+function resultOf(argv: readonly string[], code: number, stdout: string, stderr: string): Result {
+  const lines = argv.includes('--json') ? stdout.split('\n').filter((line) => line !== '') : []
+  return { code, stdout, stderr, messages: lines.map((line) => JSON.parse(line) as Record<string, unknown>) }
+}
+
+/** The whole program in this process, from argv to exit code: many cases in the time of one start. */
+async function kfbackup(...argv: string[]): Promise<Result> {
+  const written = { stdout: '', stderr: '' }
+  const sink = (name: 'stdout' | 'stderr'): { write(text: string): void } => ({
+    write(text) {
+      written[name] += text
+    },
+  })
+  const stderr = sink('stderr')
+  const surroundings = {
+    env: environment(),
+    cwd: () => home,
+    stdin: process.stdin,
+    stdout: sink('stdout'),
+    stderr,
+  } as unknown as NodeJS.Process
+  let code: number = -1
+  const full = [process.execPath, BINARY, ...argv]
+  try {
+    const program = buildProgram({
+      process: surroundings,
+      signal: new AbortController().signal,
+      setExitCode: (given) => {
+        code = given
+      },
+    })
+    await program.parseAsync(full)
+  } catch (error) {
+    code = renderError(error, { argv: full, stderr })
+  }
+  return resultOf(argv, code, written.stdout, written.stderr)
+}
+
+/** The real binary. */
+function binary(...argv: string[]): Promise<Result> {
   return new Promise((resolve) => {
     const child = execFile(process.execPath, [BINARY, ...argv], { cwd: home, env: environment() }, (_error, stdout, stderr) => {
-      const lines = argv.includes('--json') ? stdout.split('\n').filter((line) => line !== '') : []
-      resolve({ code: child.exitCode ?? -1, stdout, stderr, messages: lines.map((line) => JSON.parse(line) as Record<string, unknown>) })
+      resolve(resultOf(argv, child.exitCode ?? -1, stdout, stderr))
     })
   })
 }
@@ -107,8 +147,14 @@ describe('history', () => {
 
   it('shows the newest run first, the change against the one before, and fits 80 columns', async () => {
     appendHistory(stateDir, ended('20261101T023000Z-aaaaaaaa'))
-    appendHistory(stateDir, ended('20261102T023000Z-bbbbbbbb', { started_at: '2026-11-02T02:30:00Z', bytes: 3.44e9, status: 'incomplete', gaps: 14 }))
-    appendHistory(stateDir, ended('20261103T023000Z-cccccccc', { started_at: '2026-11-03T02:30:00Z', status: 'failed', bytes: null, records: null, gaps: null }))
+    appendHistory(
+      stateDir,
+      ended('20261102T023000Z-bbbbbbbb', { started_at: '2026-11-02T02:30:00Z', bytes: 3.44e9, status: 'incomplete', gaps: 14 }),
+    )
+    appendHistory(
+      stateDir,
+      ended('20261103T023000Z-cccccccc', { started_at: '2026-11-03T02:30:00Z', status: 'failed', bytes: null, records: null, gaps: null }),
+    )
     const { stdout } = await kfbackup('history')
     expect(stdout.split('\n')).toEqual([
       'STARTED (UTC)     STATUS      TO     RECORDS     SIZE    CHANGE        TOOK',
@@ -120,21 +166,37 @@ describe('history', () => {
       '  20261101T023000Z-aaaaaaaa  root@backup-1  users, records, attachments, audit',
       '',
     ])
-    expect(Math.max(...stdout.split('\n').filter((line) => !line.startsWith(' ')).map(textWidth))).toBeLessThanOrEqual(80)
+    expect(
+      Math.max(
+        ...stdout
+          .split('\n')
+          .filter((line) => !line.startsWith(' '))
+          .map(textWidth),
+      ),
+    ).toBeLessThanOrEqual(80)
   })
 
   it('--json prints a run line each and a summary, with the filters of --limit, --since and --status', async () => {
     for (let day = 1; day <= 9; day++) {
-      appendHistory(stateDir, ended(`2026110${day}T023000Z-aaaaaaaa`, { started_at: `2026-11-0${day}T02:30:00Z`, status: day % 3 === 0 ? 'failed' : 'completed' }))
+      appendHistory(
+        stateDir,
+        ended(`2026110${day}T023000Z-aaaaaaaa`, {
+          started_at: `2026-11-0${day}T02:30:00Z`,
+          status: day % 3 === 0 ? 'failed' : 'completed',
+        }),
+      )
     }
-    const all = (await kfbackup('history', '--json')).messages
+    const all = (await binary('history', '--json')).messages
     expect(all).toHaveLength(10)
     expect(all[0]).toMatchObject({ message_type: 'run', id: '20261109T023000Z-aaaaaaaa', requester: 'root@backup-1', bytes_change: 0 })
-    for (const key of 'id account requester storage_mode status started_at finished_at duration_seconds categories records attachments bytes parts location gaps exit_code'.split(' ')) {
+    for (const key of 'id account requester storage_mode status started_at finished_at duration_seconds categories records attachments bytes parts location gaps exit_code'.split(
+      ' ',
+    )) {
       expect(all[0]).toHaveProperty(key)
     }
     expect(all[9]).toEqual({ message_type: 'summary', command: 'history', runs: 9, damaged_lines: 0, exit_code: 0 })
-    const ids = async (...argv: string[]): Promise<string[]> => (await kfbackup('history', '--json', ...argv)).messages.slice(0, -1).map(({ id }) => String(id).slice(6, 8))
+    const ids = async (...argv: string[]): Promise<string[]> =>
+      (await kfbackup('history', '--json', ...argv)).messages.slice(0, -1).map(({ id }) => String(id).slice(6, 8))
     expect(await ids('--limit', '2')).toEqual(['09', '08'])
     expect(await ids('--since', '2026-11-08')).toEqual(['09', '08'])
     expect(await ids('--status', 'failed')).toEqual(['09', '06', '03'])
@@ -171,9 +233,28 @@ describe('history show', () => {
     appendHistory(stateDir, ended(RUN, { location: folder, status: 'incomplete', gaps: 1, exit_code: 3 }))
     const kept = runFolder(stateDir, RUN)
     mkdirSync(kept, { recursive: true })
-    const flow = { id: 'F1', name: 'Vendor \u001b[31m onboarding', type: 'process', parts: [{ records: 7, comments: 2, files: 1 }, { records: 3, comments: 0, files: 0 }] }
+    const flow = {
+      id: 'F1',
+      name: 'Vendor \u001b[31m onboarding',
+      type: 'process',
+      parts: [
+        { records: 7, comments: 2, files: 1 },
+        { records: 3, comments: 0, files: 0 },
+      ],
+    }
     writeFileSync(join(kept, 'manifest.json'), JSON.stringify({ flows: [flow] }))
-    const gap = { class: 'lost', category: 'attachments', flow: 'F1', item: 'I1', field: null, file: 'a.pdf', code: 'file_gone', http_status: 404, message: 'gone\u202e', accepted: false }
+    const gap = {
+      class: 'lost',
+      category: 'attachments',
+      flow: 'F1',
+      item: 'I1',
+      field: null,
+      file: 'a.pdf',
+      code: 'file_gone',
+      http_status: 404,
+      message: 'gone\u202e',
+      accepted: false,
+    }
     writeFileSync(join(kept, 'gaps.json'), JSON.stringify([gap]))
     const events = [
       { time: '2026-11-23T02:30:00.123Z', type: 'milestone', message: 'Reading flows' },
@@ -200,7 +281,17 @@ describe('history show', () => {
     expect(stdout).not.toContain('GET /x')
     expect((await kfbackup('history', 'show', 'latest', '-v')).stdout).toContain('GET /x: reset')
     const { messages } = await kfbackup('history', 'show', '--json', 'latest')
-    expect(messages.map(({ message_type }) => message_type)).toEqual(['run', 'flow', 'gap', 'event', 'event', 'event', 'event', 'file', 'summary'])
+    expect(messages.map(({ message_type }) => message_type)).toEqual([
+      'run',
+      'flow',
+      'gap',
+      'event',
+      'event',
+      'event',
+      'event',
+      'file',
+      'summary',
+    ])
     expect(messages.at(-1)).toEqual({ message_type: 'summary', command: 'history show', id: RUN, status: 'incomplete', exit_code: 0 })
   })
 
@@ -209,8 +300,11 @@ describe('history show', () => {
     appendHistory(stateDir, ended('20261101T023000Z-aaaaaaaa'))
     appendHistory(stateDir, ended('20261102T023000Z-bbbbbbbb'))
     expect((await kfbackup('history', 'show', '2026119')).code).toBe(10)
-    expect(await kfbackup('history', 'show', '202611')).toMatchObject({ code: 2, stderr: expect.stringContaining('the beginning of 2 runs') })
-    const { stderr, stdout } = await kfbackup('history', 'show', 'nothing', '--json')
+    expect(await kfbackup('history', 'show', '202611')).toMatchObject({
+      code: 2,
+      stderr: expect.stringContaining('the beginning of 2 runs'),
+    })
+    const { stderr, stdout } = await binary('history', 'show', 'nothing', '--json')
     expect(stdout).toBe('')
     expect(JSON.parse(stderr)).toMatchObject({ message_type: 'exit_error', exit_code: 10 })
   })
@@ -218,7 +312,7 @@ describe('history show', () => {
 
 describe('status', () => {
   it('without any run is 10, with --max-age too', async () => {
-    expect((await kfbackup('status')).code).toBe(10)
+    expect((await binary('status')).code).toBe(10)
     expect((await kfbackup('status', '--max-age', '26h')).code).toBe(10)
   })
 
@@ -231,7 +325,14 @@ describe('status', () => {
     expect(stdout).toContain('Reading the account, 380 calls/min, 2 min 00 s left, Flow ?[31m one')
     const { messages } = await kfbackup('status', '--json')
     expect(messages).toEqual([
-      expect.objectContaining({ message_type: 'status', phase: 'collect', records_total: 1000, seconds_remaining: 120, state: 'in progress', run_id: RUN }),
+      expect.objectContaining({
+        message_type: 'status',
+        phase: 'collect',
+        records_total: 1000,
+        seconds_remaining: 120,
+        state: 'in progress',
+        run_id: RUN,
+      }),
       expect.objectContaining({ message_type: 'summary', command: 'status', running: true, status: 'in progress', exit_code: 0 }),
     ])
   })
@@ -260,11 +361,15 @@ describe('status', () => {
     ['only an incomplete one', 'incomplete', 2, 5],
   ] as const)('--max-age 26h with %s', async (_, status, hours, code) => {
     appendHistory(stateDir, ended(RUN, { status, started_at: hoursAgo(hours + 3), finished_at: hoursAgo(hours) }))
-    const result = await kfbackup('status', '--max-age', '26h')
+    const result = await binary('status', '--max-age', '26h')
     expect(result.code).toBe(code)
     expect(result.stdout.includes('OVERDUE')).toBe(code === 5)
     expect((await kfbackup('status', '--max-age', '26h', '-q')).stdout === '').toBe(code === 0)
-    expect((await kfbackup('status', '--max-age', '26h', '--json')).messages.at(-1)).toMatchObject({ message_type: 'summary', overdue: code === 5, exit_code: code })
+    expect((await kfbackup('status', '--max-age', '26h', '--json')).messages.at(-1)).toMatchObject({
+      message_type: 'summary',
+      overdue: code === 5,
+      exit_code: code,
+    })
   })
 
   it('--max-age does not count another account’s backup, nor one at another destination', async () => {
@@ -284,9 +389,12 @@ describe('cancel', () => {
     expect(await kfbackup('cancel')).toMatchObject({ code: 10, stderr: expect.stringContaining('was left behind') })
   })
 
-  it.each([[[], 'kept'], [['--discard'], 'discarded']] as const)('%j asks the running backup by a file and returns when it has stopped', async (flags, outcome) => {
+  it.each([
+    [[], 'kept'],
+    [['--discard'], 'discarded'],
+  ] as const)('%j asks the running backup by a file and returns when it has stopped', async (flags, outcome) => {
     const child = await running()
-    const { code, stdout } = await kfbackup('cancel', ...flags)
+    const { code, stdout } = await binary('cancel', ...flags)
     expect(code).toBe(0)
     expect(stdout).toContain(`Backup ${RUN} stopped.`)
     if (child.exitCode === null) await once(child, 'close')
@@ -295,7 +403,9 @@ describe('cancel', () => {
 
   it('--json ends with a summary', async () => {
     await running()
-    expect((await kfbackup('cancel', '--json')).messages).toEqual([{ message_type: 'summary', command: 'cancel', run_id: RUN, discard: false, exit_code: 0 }])
+    expect((await kfbackup('cancel', '--json')).messages).toEqual([
+      { message_type: 'summary', command: 'cancel', run_id: RUN, discard: false, exit_code: 0 },
+    ])
   })
 })
 
@@ -305,7 +415,7 @@ describe('unlock', () => {
   it('removes the lock of a dead process and says whose it was', async () => {
     expect((await kfbackup('unlock')).stdout).toBe('There is no lock.\n')
     await kill(await running())
-    const { code, stdout } = await kfbackup('unlock')
+    const { code, stdout } = await binary('unlock')
     expect([code, stdout]).toEqual([0, expect.stringContaining(`run ${RUN} (process`)])
     expect(existsSync(lockFile())).toBe(false)
   })
@@ -320,11 +430,24 @@ describe('unlock', () => {
   it('removes the lock of another host, or a damaged one, only with --force', async () => {
     mkdirSync(join(stateDir, 'locks'), { recursive: true })
     const now = new Date().toISOString()
-    const foreign = { token: 'feedface', pid: 1, bootId: 'b', host: 'elsewhere', runId: RUN, command: 'run', accountId: 'Ac1', destination, acquired: now, refreshed: now }
+    const foreign = {
+      token: 'feedface',
+      pid: 1,
+      bootId: 'b',
+      host: 'elsewhere',
+      runId: RUN,
+      command: 'run',
+      accountId: 'Ac1',
+      destination,
+      acquired: now,
+      refreshed: now,
+    }
     for (const text of [JSON.stringify(foreign), '{"pid":']) {
       writeFileSync(lockFile(), text)
       expect(await kfbackup('unlock')).toMatchObject({ code: 11, stderr: expect.stringContaining('--force') })
-      expect((await kfbackup('unlock', '--force', '--json')).messages).toEqual([{ message_type: 'summary', command: 'unlock', removed: true, exit_code: 0 }])
+      expect((await kfbackup('unlock', '--force', '--json')).messages).toEqual([
+        { message_type: 'summary', command: 'unlock', removed: true, exit_code: 0 },
+      ])
       expect(existsSync(lockFile())).toBe(false)
     }
   })
