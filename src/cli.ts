@@ -13,6 +13,22 @@ export interface ProgramDeps {
   setExitCode: (code: ExitCode) => void
 }
 
+/** The version in package.json. */
+export function toolVersion(): string {
+  const text = readFileSync(new URL('../package.json', import.meta.url), 'utf8')
+  return String((JSON.parse(text) as { version: unknown }).version)
+}
+
+/**
+ * The flags the user gave to the command or one before it. commander's optsWithGlobals lets a parent's default (`--no-color` has one) win over what stood
+ * behind the subcommand.
+ */
+function givenFlags(command: Command): GlobalFlags {
+  const inherited: GlobalFlags = command.parent === null ? {} : givenFlags(command.parent)
+  const own = Object.entries(command.opts()).filter(([name]) => command.getOptionValueSource(name) !== 'default')
+  return { ...inherited, ...Object.fromEntries(own) }
+}
+
 type Body<Options> = (context: CommandContext, options: Options) => Promise<ExitCode>
 
 /**
@@ -27,7 +43,7 @@ export function buildProgram(deps: ProgramDeps): Command {
     .showSuggestionAfterError(true)
 
   const contextOf = (command: Command): CommandContext => ({
-    flags: command.optsWithGlobals<GlobalFlags>(),
+    flags: givenFlags(command),
     env: deps.process.env,
     cwd: deps.process.cwd(),
     stdin: deps.process.stdin,
@@ -99,5 +115,25 @@ export function buildProgram(deps: ProgramDeps): Command {
     run(async () => (await import('./commands/config.js')).configSchemaCommand),
   )
 
+  const history = add('history', 'past runs, the newest first')
+    .option('--limit <n>', 'how many runs (default 20)')
+    .option('--since <date|span>', 'runs since 2026-01-31, or since 30d ago')
+    .option('--status <status...>', 'only runs that ended so: completed, incomplete, failed, canceled, interrupted')
+    .action(run(async () => (await import('./commands/history.js')).historyCommand))
+  add(
+    'show <run>',
+    'one run: categories, counts by flow, gaps, files, event log; <run> is an id, its beginning, or latest',
+    history,
+  ).action(run(async () => (await import('./commands/history-show.js')).historyShowCommand, 'run'))
+  add('status', 'the run in progress, or the last one')
+    .option('--watch', 'go on until the run ends')
+    .option('--max-age <span>', 'exit 5 when no good backup is that young, for example 26h')
+    .action(run(async () => (await import('./commands/status.js')).statusCommand))
+  add('cancel', 'ask the running backup to stop; the next run continues it')
+    .option('--discard', 'throw away what it has collected')
+    .action(run(async () => (await import('./commands/cancel.js')).cancelCommand))
+  add('unlock', 'remove a lock whose owner is gone')
+    .option('--force', 'also a lock of another host, when you know that it is dead')
+    .action(run(async () => (await import('./commands/unlock.js')).unlockCommand))
   return program
 }

@@ -22,6 +22,11 @@ export function runFolder(stateDir: string, runId: string): string {
   return join(stateDir, 'runs', runId)
 }
 
+/** A run's own event log (JSON Lines); what no longer fits lies in `<path>.1`. */
+export function eventLogPath(stateDir: string, runId: string): string {
+  return join(runFolder(stateDir, runId), 'events.jsonl')
+}
+
 /** Opens the log for appending; `fresh` when it did not exist. */
 function openLog(path: string): { fd: number; fresh: boolean } {
   try {

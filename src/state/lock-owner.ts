@@ -86,8 +86,11 @@ export function judgeOwner(owner: LockOwner, processes: ProcessTable, nowMs: num
   return nowMs - Date.parse(owner.refreshed) > SILENT_MS ? 'silent' : 'unknown'
 }
 
+/** What is known of a lock: its owner's state, or that the file cannot be read as one. */
+export type LockState = OwnerState | 'damaged'
+
 /** True when the lock may be taken from this owner. */
-export function isStale(state: OwnerState): boolean {
+export function isStale(state: LockState): boolean {
   return state === 'gone' || state === 'silent'
 }
 

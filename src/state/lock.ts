@@ -4,7 +4,7 @@ import { LockedError } from '../errors.js'
 import type { Clock } from '../util/clock.js'
 import { formatDuration } from '../util/units.js'
 import { claimPath, createLockFile, type LockFile, listLocks, readLockFile, replaceLockFile, sweepLeftovers } from './lock-file.js'
-import { describeOwner, isStale, judgeOwner, type LockOwner, lockPath, REFRESH_MS, SILENT_MS } from './lock-owner.js'
+import { describeOwner, isStale, judgeOwner, type LockOwner, type LockState, lockPath, REFRESH_MS, SILENT_MS } from './lock-owner.js'
 import { type ProcessTable, systemProcesses } from './lock-processes.js'
 import { stateError } from './state-error.js'
 
@@ -208,11 +208,19 @@ export async function acquireLock(options: AcquireOptions, clock: Clock, signal:
   }
 }
 
+/** A lock as it stands. */
+export interface LockView {
+  path: string
+  /** Undefined when the file is damaged. */
+  owner: LockOwner | undefined
+  state: LockState
+}
+
 /** A lock as it stands, with the judgement of its owner; undefined when it is free. */
 export function inspectLock(
   options: { stateDir: string; accountId: string; destination: string; processes?: ProcessTable },
   nowMs: number,
-): { path: string; owner: LockOwner | undefined; state: ReturnType<typeof judgeOwner> | 'damaged' } | undefined {
+): LockView | undefined {
   const path = lockPath(options.stateDir, options.accountId, options.destination)
   const file = readLockFile(path)
   if (file.kind === 'free') return undefined
