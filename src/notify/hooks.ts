@@ -41,6 +41,7 @@ export class HookFailedError extends BackupError {
 const SKIP_EXIT_CODE = 75
 const TIMEOUT_MS = 15 * 60_000
 const KILL_AFTER_MS = 5_000
+const PIPE_GRACE_MS = 500
 const MAX_OUTPUT_CHARS = 8_192
 const MAX_OUTPUT_LINES = 20
 
@@ -121,14 +122,17 @@ function runProgram(argv: readonly string[], env: NodeJS.ProcessEnv, deps: HookD
       done()
       reject(error)
     })
-    // Not 'close': a program left in the background keeps the pipes open, and would hold up the run.
     child.once('exit', (code, killedBy) => {
       done()
-      setImmediate(() => {
+      const settle = (): void => {
+        clearTimeout(grace)
         child.stdout.destroy()
         child.stderr.destroy()
         resolve({ code, killedBy, output, timedOut })
-      })
+      }
+      // A program left in the background keeps the pipes open and must not hold up the run.
+      const grace = setTimeout(settle, PIPE_GRACE_MS)
+      child.once('close', settle)
     })
   })
 }
