@@ -3,6 +3,9 @@ import { isLoopback } from '../util/loopback.js'
 import { maskUrl } from '../util/mask-url.js'
 import { parseUrl } from '../util/parse-url.js'
 import type { Sleep } from '../util/sleep.js'
+import { type BackoffPolicy, backoffMs } from './backoff.js'
+import { errorCode, HttpStatusError, isTransient } from './http-error.js'
+import { createTransport, readBody } from './transport.js'
 
 export interface PostDeps {
   sleep: Sleep
@@ -19,7 +22,7 @@ export interface PostOptions {
 export interface PostAnswer {
   /** 2xx; everything else is thrown. */
   status: number
-  /** First 64 KiB of the body. */
+  /** The body; empty when it is above 64 KiB. */
   text: string
 }
 
@@ -40,31 +43,20 @@ export class PostRefusedError extends BackupError {
 
 const TIMEOUT_MS = 10_000
 const ATTEMPTS = 3
-const FIRST_WAIT_MS = 1_000
-const MAX_WAIT_MS = 10_000
+const BACKOFF: BackoffPolicy = { firstMs: 1_000, maxMs: 10_000 }
 const MAX_BODY_BYTES = 64 * 1024
 
-const PASSING_STATUS = new Set([408, 425, 429, 500, 502, 503, 504])
 /** Here nothing was done yet, so even a call that must not happen twice may go again. */
 const UNTOUCHED_STATUS = new Set([429, 503])
 const UNTOUCHED_CODE = new Set(['ECONNREFUSED', 'ENOTFOUND', 'EAI_AGAIN', 'EHOSTUNREACH', 'ENETUNREACH', 'UND_ERR_CONNECT_TIMEOUT'])
-const PASSING_CODE = new Set([
-  ...UNTOUCHED_CODE,
-  'ECONNRESET',
-  'EPIPE',
-  'ETIMEDOUT',
-  'UND_ERR_SOCKET',
-  'UND_ERR_HEADERS_TIMEOUT',
-  'UND_ERR_BODY_TIMEOUT',
-])
 
-function codeOf(error: unknown): string {
-  return error instanceof Error && 'code' in error ? String(error.code) : ''
+function isTimeout(error: unknown): boolean {
+  return error instanceof Error && error.name === 'TimeoutError'
 }
 
-function isPassing(error: unknown, once: boolean): boolean {
-  if (error instanceof PostRefusedError) return (once ? UNTOUCHED_STATUS : PASSING_STATUS).has(error.status)
-  return (once ? UNTOUCHED_CODE : PASSING_CODE).has(codeOf(error))
+function mayGoAgain(error: unknown, once: boolean): boolean {
+  if (once) return error instanceof HttpStatusError ? UNTOUCHED_STATUS.has(error.status) : UNTOUCHED_CODE.has(errorCode(error))
+  return isTransient(error) || isTimeout(error)
 }
 
 /** Throws ConfigError for anything but https, or http to this machine. */
@@ -75,28 +67,20 @@ function checkedUrl(address: string): URL {
   throw new ConfigError(`${maskUrl(address)} is not https.`, { hint: 'Plain http is refused except to this machine.' })
 }
 
-async function readText(body: AsyncIterable<Buffer>): Promise<string> {
-  const chunks: Buffer[] = []
-  let bytes = 0
-  for await (const chunk of body) {
-    chunks.push(chunk)
-    bytes += chunk.length
-    if (bytes >= MAX_BODY_BYTES) break
-  }
-  return Buffer.concat(chunks).subarray(0, MAX_BODY_BYTES).toString('utf8')
-}
-
 async function postOnce(url: URL, body: string, headers: Record<string, string>, signal: AbortSignal): Promise<PostAnswer> {
-  const { EnvHttpProxyAgent } = await import('undici')
-  const dispatcher = new EnvHttpProxyAgent({ connect: { timeout: TIMEOUT_MS }, headersTimeout: TIMEOUT_MS, bodyTimeout: TIMEOUT_MS })
+  const transport = await createTransport({ connections: 1, env: process.env })
   try {
-    const { origin, pathname, search } = url
-    const response = await dispatcher.request({ origin, path: pathname + search, method: 'POST', headers, body, signal })
-    const text = await readText(response.body)
-    if (response.statusCode >= 300) throw new PostRefusedError(url.href, response.statusCode, text)
-    return { status: response.statusCode, text }
+    const inTime = AbortSignal.any([signal, AbortSignal.timeout(TIMEOUT_MS)])
+    const response = await transport.request(
+      { origin: url.origin, path: url.pathname + url.search },
+      { method: 'POST', headers, body },
+      inTime,
+    )
+    const text = (await readBody(response.body, MAX_BODY_BYTES))?.toString('utf8') ?? ''
+    if (response.status >= 300) throw new HttpStatusError(maskUrl(url.href), { status: response.status, body: text })
+    return { status: response.status, text }
   } finally {
-    await dispatcher.destroy()
+    await transport.close()
   }
 }
 
@@ -118,12 +102,14 @@ export async function postText(
       return await postOnce(url, text, { 'content-type': 'text/plain; charset=utf-8', 'user-agent': 'kfbackup', ...headers }, signal)
     } catch (error) {
       signal.throwIfAborted()
-      if (attempt < ATTEMPTS && isPassing(error, once)) {
-        await sleep(Math.floor(random() * Math.min(MAX_WAIT_MS, FIRST_WAIT_MS * 2 ** attempt)), signal)
+      if (attempt < ATTEMPTS && mayGoAgain(error, once)) {
+        await sleep(backoffMs(attempt, BACKOFF, random), signal)
         continue
       }
-      if (error instanceof BackupError) throw error
-      throw new TryLaterError(`${maskUrl(address)} cannot be reached (${codeOf(error) || 'connection failed'})`)
+      if (error instanceof HttpStatusError) throw new PostRefusedError(address, error.status, error.body)
+      throw new TryLaterError(
+        `${maskUrl(address)} cannot be reached (${isTimeout(error) ? 'no answer' : errorCode(error) || 'connection failed'})`,
+      )
     }
   }
 }
