@@ -1,8 +1,8 @@
 import { readFileSync } from 'node:fs'
 import { Command } from 'commander'
+import { addEverydayCommands } from './cli-everyday.js'
 import type { CommandContext, GlobalFlags } from './commands/command-context.js'
 import type { SandboxCommandOptions } from './commands/sandbox.js'
-import type { ExitCode } from './errors.js'
 import { type ExitCode, UsageError } from './errors.js'
 
 export interface ProgramDeps {
@@ -96,5 +96,6 @@ export function buildProgram(deps: ProgramDeps): Command {
     run(async () => (await import('./commands/config.js')).configSchemaCommand),
   )
 
+  addEverydayCommands({ program, add, run })
   return program
 }

@@ -12,6 +12,8 @@ export interface WebhookOptions {
   /** A secret. */
   url: string
   format: 'slack' | 'json'
+  /** What results call it; by default its place in the list. */
+  name?: string
 }
 
 export interface KissflowItemOptions {
@@ -52,6 +54,8 @@ export interface ChannelResult {
 export interface NotifyDeps extends PostDeps {
   /** Milliseconds since the epoch. */
   now: () => number
+  /** Names of channels to leave out, as results call them. */
+  skip?: ReadonlySet<string> | undefined
   /** Certificates to trust for SMTP beside the system's, PEM. */
   smtpCa?: string | undefined
 }

@@ -30,7 +30,7 @@ function channelsFor(message: NotificationMessage, channels: ChannelOptions, dep
     }
     for (const [index, webhook] of webhooks.entries()) {
       list.push({
-        name: `webhook ${index + 1} (${webhook.format})`,
+        name: webhook.name ?? `webhook ${index + 1} (${webhook.format})`,
         secrets: secretPartsOf(webhook.url),
         send: (signal) => sendWebhook(message, webhook, options, signal),
       })
@@ -48,7 +48,7 @@ function channelsFor(message: NotificationMessage, channels: ChannelOptions, dep
   if (prometheus !== undefined && message.sample !== true) {
     list.push({ name: 'prometheus', secrets: [], send: async () => writePrometheusFile(message, prometheus) })
   }
-  return list
+  return list.filter(({ name }) => deps.skip?.has(name) !== true)
 }
 
 function reason(error: unknown): string {

@@ -14,6 +14,8 @@ export interface UnitOptions {
   user?: string | undefined
   /** Folders the run writes to, absolute. Everything else is read-only for a system unit. */
   writable: readonly string[]
+  /** Name of a folder below /var/lib that systemd makes for the unit's user and hands over as $STATE_DIRECTORY. */
+  stateDirectory?: string | undefined
   /** File of `NAME=value` lines, absolute. */
   environmentFile?: string | undefined
   /** Files handed over as `$CREDENTIALS_DIRECTORY/<name>`. */
@@ -78,7 +80,7 @@ const SANDBOX = [
 const EVERYWHERE = ['NoNewPrivileges=yes', 'LockPersonality=yes', 'RestrictRealtime=yes', 'SystemCallArchitectures=native', 'UMask=0077']
 
 /** Text of the service unit. Exit 75 (try later) is tried again after half an hour; every other failure leaves the unit failed, for `systemctl --failed`. */
-export function serviceUnit({ account, argv, user, writable, environmentFile, credentials = [] }: UnitOptions): string {
+export function serviceUnit({ account, argv, user, writable, stateDirectory, environmentFile, credentials = [] }: UnitOptions): string {
   const lines = [
     UNIT_MARK,
     '[Unit]',
@@ -89,6 +91,7 @@ export function serviceUnit({ account, argv, user, writable, environmentFile, cr
     '[Service]',
     'Type=oneshot',
     ...(user === undefined ? [] : [`User=${specifierSafe(user)}`]),
+    ...(stateDirectory === undefined ? [] : [`StateDirectory=${specifierSafe(stateDirectory)}`, 'StateDirectoryMode=0700']),
     ...(environmentFile === undefined ? [] : [`EnvironmentFile=${specifierSafe(environmentFile)}`]),
     ...credentials.map(({ name, path }) => `LoadCredential=${specifierSafe(name)}:${specifierSafe(path)}`),
     `ExecStart=${argv.map(execWord).join(' ')}`,

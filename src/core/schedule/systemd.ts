@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import { existsSync, mkdirSync, readFileSync, rmSync } from 'node:fs'
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { BackupError } from '../../errors.js'
 import { writeFileAtomic } from '../../util/atomic-file.js'
@@ -27,13 +27,27 @@ export interface SystemdDeps {
 
 const UNIT_MODE = 0o644
 
+function suffixOf(configPath: string): string {
+  return createHash('sha256').update(configPath).digest('hex').slice(0, 6)
+}
+
 /** `kfbackup-acme-1a2b3c`: the account for people, the config's path so that two configs never share a unit. */
 export function unitName(account: string, configPath: string): string {
   const safe = account
     .toLowerCase()
     .replace(/[^a-z0-9-]/g, '-')
     .slice(0, 60)
-  return `kfbackup-${safe}-${createHash('sha256').update(configPath).digest('hex').slice(0, 6)}`
+  return `kfbackup-${safe}-${suffixOf(configPath)}`
+}
+
+/** Name of the unit installed for a config, whatever its account was called then; undefined when there is none. */
+export function installedUnit(configPath: string, { unitFolder }: SystemdPlace): string | undefined {
+  const pattern = new RegExp(`^(kfbackup-[a-z0-9-]*-${suffixOf(configPath)})\\.(service|timer)$`)
+  try {
+    return readdirSync(unitFolder).flatMap((file) => pattern.exec(file)?.[1] ?? [])[0]
+  } catch {
+    return undefined
+  }
 }
 
 function filesOf(name: string, { unitFolder }: SystemdPlace): { service: string; timer: string } {
