@@ -1,8 +1,8 @@
 export const TROUBLESHOOTING_TOPIC = `Troubleshooting
 
 Begin with "kfbackup doctor": it tries keys, host, rate, permissions, storage,
-disk, clock and notifications, and names the fix for each fault. --verbose on any
-command adds the causes of an error.
+disk, clock and notifications, and names the fix for each fault. --verbose adds
+the causes of an error to any command.
 
 It takes long
   Kissflow allows 400 calls a minute, people's clicks included, and every

@@ -8,7 +8,8 @@ export function cronTimes(schedule: Schedule): string {
 
 /** One word for a POSIX shell; bare when it needs no quotes. */
 export function shellWord(word: string): string {
-  return /^[A-Za-z0-9_@+:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`
+  // An equals sign is bare only behind a dash: `a=b` as the first word would be an assignment.
+  return /^([A-Za-z0-9_@+:,./-]+|--[A-Za-z0-9_@+:,./=-]+)$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`
 }
 
 /**
