@@ -1,4 +1,5 @@
 import { Command } from 'commander'
+import { addEverydayCommands } from './cli-everyday.js'
 import type { CommandContext, GlobalFlags } from './commands/command-context.js'
 import type { RunCommandOptions } from './commands/run.js'
 import type { SandboxCommandOptions } from './commands/sandbox.js'
@@ -135,5 +136,6 @@ export function buildProgram(deps: ProgramDeps): Command {
   add('unlock', 'remove a lock whose owner is gone')
     .option('--force', 'also a lock of another host, when you know that it is dead')
     .action(run(async () => (await import('./commands/unlock.js')).unlockCommand))
+  addEverydayCommands({ program, add, run })
   return program
 }
