@@ -2,13 +2,14 @@ const NOTHING = Buffer.alloc(0)
 
 /** Bytes pulled from a source in the portions the reader needs, copied only where a portion lies across chunks. */
 export class ByteFeed {
-  /** Bytes taken so far. */
-  position = 0
+  /** Where the next byte to be taken stands. */
+  position: number
   private readonly source: AsyncIterator<Buffer>
   private current: Buffer = NOTHING
   private ended = false
 
-  constructor(source: AsyncIterable<Buffer>) {
+  constructor(source: AsyncIterable<Buffer>, position = 0) {
+    this.position = position
     this.source = source[Symbol.asyncIterator]()
   }
 

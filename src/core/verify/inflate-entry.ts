@@ -1,6 +1,7 @@
 import { once } from 'node:events'
+import type { TransformOptions } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
-import { createInflateRaw, type InflateRaw, inflateRawSync } from 'node:zlib'
+import { createInflateRaw, type InflateRaw, inflateRawSync, type ZlibOptions } from 'node:zlib'
 import type { ByteFeed } from './byte-feed.js'
 
 /** Takes the content of an entry. A promise asks to wait. */
@@ -15,6 +16,13 @@ const SMALL_COMPRESSED_BYTES = 64 * 1024
 const SMALL_BYTES = 512 * 1024
 // Deflate makes at most 1,032 times of what it reads: this much in gives 4 MB out before the next look.
 const CAUTIOUS_BYTES = 4096
+
+// The readable side runs this far ahead, so that inflating and hashing overlap; Node's types leave stream options out.
+const STREAM_OPTIONS: ZlibOptions & TransformOptions = {
+  chunkSize: CHUNK_BYTES,
+  readableHighWaterMark: 4 * CHUNK_BYTES,
+  writableHighWaterMark: 2 * CHUNK_BYTES,
+}
 
 /** Takes `bytes` bytes of stored content. Throws EntryFault when the source ends before. */
 export async function copyStored(feed: ByteFeed, bytes: number, write: WriteContent): Promise<void> {
@@ -36,11 +44,7 @@ export async function inflateKnown(feed: ByteFeed, entry: { compressedBytes: num
     if (plain.length > 0) await write(plain)
     return
   }
-  const inflater = createInflateRaw({
-    chunkSize: CHUNK_BYTES,
-    readableHighWaterMark: 4 * CHUNK_BYTES,
-    writableHighWaterMark: 2 * CHUNK_BYTES,
-  })
+  const inflater = createInflateRaw(STREAM_OPTIONS)
   const compressed = async function* (): AsyncGenerator<Buffer> {
     for (let left = entry.compressedBytes; left > 0; ) {
       const chunk = await feed.take(Math.min(left, CHUNK_BYTES))
@@ -56,12 +60,16 @@ export async function inflateKnown(feed: ByteFeed, entry: { compressedBytes: num
   } catch (error) {
     throw asFault(error)
   }
+  if (inflater.bytesWritten !== entry.compressedBytes) throw new EntryFault('something stands behind its compressed data')
 }
 
 function inflateWhole(compressed: Buffer, bytes: number): Buffer {
   try {
     // One byte more than promised is enough to notice a content that is longer.
-    return inflateRawSync(compressed, { maxOutputLength: bytes + 1, chunkSize: Math.max(64, Math.min(bytes + 1, CHUNK_BYTES)) })
+    const options = { maxOutputLength: bytes + 1, chunkSize: Math.max(64, Math.min(bytes + 1, CHUNK_BYTES)), info: true }
+    const { buffer, engine } = inflateRawSync(compressed, options) as unknown as { buffer: Buffer; engine: InflateRaw }
+    if (engine.bytesWritten !== compressed.length) throw new EntryFault('something stands behind its compressed data')
+    return buffer
   } catch (error) {
     throw asFault(error)
   }

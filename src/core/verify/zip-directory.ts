@@ -49,7 +49,7 @@ export async function* readDirectory(
   { directory, checked }: { directory: ZipDirectory; checked: boolean },
   signal: AbortSignal,
 ): AsyncGenerator<zip.ZipEntry> {
-  const feed = new ByteFeed(part.readRange({ start: directory.start, end: directory.end, checked }, signal))
+  const feed = new ByteFeed(part.readRange({ start: directory.start, end: directory.end, checked }, signal), directory.start)
   try {
     for (let count = 0; count < directory.entries; count++) {
       const entry = await nextCentralRecord(feed)

@@ -35,6 +35,8 @@ export async function scanZip(part: PlainPart, feed: ByteFeed, listener: ZipScan
     await feed.drain()
     return
   }
+  // Behind an entry that failed stands what was not taken of it.
+  let gapMatters = true
   try {
     for await (const entry of readDirectory(part, { directory, checked: false }, signal)) {
       signal.throwIfAborted()
@@ -42,11 +44,12 @@ export async function scanZip(part: PlainPart, feed: ByteFeed, listener: ZipScan
         await (await listener.entry(entry))?.fail('it overlaps the entry before it, or stands out of order')
         continue
       }
-      if (entry.offset > feed.position) listener.damage(`bytes ${feed.position} to ${entry.offset - 1} belong to no entry`)
+      if (entry.offset > feed.position && gapMatters) listener.damage(`bytes ${feed.position} to ${entry.offset - 1} belong to no entry`)
       await feed.skipTo(entry.offset)
-      await readEntry(feed, { ...entry, sized: true }, listener)
+      gapMatters = (await readEntry(feed, { ...entry, sized: true }, listener)) === 'whole'
     }
-    if (feed.position < directory.start) listener.damage(`bytes ${feed.position} to ${directory.start - 1} belong to no entry`)
+    if (gapMatters && feed.position < directory.start)
+      listener.damage(`bytes ${feed.position} to ${directory.start - 1} belong to no entry`)
   } catch (error) {
     if (!(error instanceof DamagedError)) throw error
     listener.damage(error.message)
@@ -62,19 +65,20 @@ async function scanWithoutDirectory(feed: ByteFeed, listener: ZipScanListener, s
     const header = await feed.peek(zip.LOCAL_HEADER_BYTES + zip.localTailBytes(head))
     if (header.length < zip.LOCAL_HEADER_BYTES + zip.localTailBytes(head)) return
     const entry = zip.readLocalHeader(header, feed.position)
-    if (!(await readEntry(feed, { ...entry, sized: !entry.streamed }, listener))) return
+    if ((await readEntry(feed, { ...entry, sized: !entry.streamed }, listener)) === 'lost') return
   }
 }
 
-type KnownEntry = zip.ZipEntry & { sized: boolean }
+/** An entry, and whether its sizes are known before its data. */
+export type KnownEntry = zip.ZipEntry & { sized: boolean }
 
-/** Reads the entry at the feed's position. False when nobody knows where the next one begins. */
-async function readEntry(feed: ByteFeed, entry: KnownEntry, listener: ZipScanListener): Promise<boolean> {
+/** Reads the entry at the feed's position. `lost` when its size does not tell where the next one begins. */
+export async function readEntry(feed: ByteFeed, entry: KnownEntry, listener: ZipScanListener): Promise<'whole' | 'failed' | 'lost'> {
   const sink = await listener.entry(entry)
   const head = await feed.peek(zip.LOCAL_HEADER_BYTES)
   if (head.length < zip.LOCAL_HEADER_BYTES || head.readUInt32LE(0) !== zip.LOCAL_HEADER) {
     await sink?.fail('its header is damaged')
-    return false
+    return 'lost'
   }
   const header = await feed.peek(zip.LOCAL_HEADER_BYTES + zip.localTailBytes(head))
   feed.drop(header.length)
@@ -85,12 +89,12 @@ async function readEntry(feed: ByteFeed, entry: KnownEntry, listener: ZipScanLis
     if (local.path !== entry.path || local.method !== entry.method) throw new EntryFault('its header and the directory name it differently')
     await readContent(feed, entry, sink)
     await sink?.end()
-    return true
+    return 'whole'
   } catch (error) {
     if (!(error instanceof EntryFault)) throw error
     await sink?.fail(error.message)
     // The next entry's place is in the directory, or behind the data of this one.
-    return entry.sized && feed.position <= end && (await feed.skipTo(end))
+    return entry.sized && feed.position <= end && (await feed.skipTo(end)) ? 'failed' : 'lost'
   }
 }
 
