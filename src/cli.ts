@@ -3,10 +3,10 @@ import { addEverydayCommands } from './cli-everyday.js'
 import type { CommandContext, GlobalFlags } from './commands/command-context.js'
 import type { RunCommandOptions } from './commands/run.js'
 import type { SandboxCommandOptions } from './commands/sandbox.js'
-import { toolVersion } from './commands/tool-version.js'
-import { type ExitCode, UsageError } from './errors.js'
 import { FAULTS_HELP } from './commands/sandbox-help.js'
+import { toolVersion } from './commands/tool-version.js'
 import type { ExitCode } from './errors.js'
+import { type ExitCode, UsageError } from './errors.js'
 
 export interface ProgramDeps {
   process: NodeJS.Process
