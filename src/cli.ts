@@ -3,21 +3,14 @@ import { addEverydayCommands } from './cli-everyday.js'
 import type { CommandContext, GlobalFlags } from './commands/command-context.js'
 import type { RunCommandOptions } from './commands/run.js'
 import type { SandboxCommandOptions } from './commands/sandbox.js'
+import { FAULTS_HELP } from './commands/sandbox-help.js'
 import { toolVersion } from './commands/tool-version.js'
 import { type ExitCode, UsageError } from './errors.js'
-import { FAULTS_HELP } from './commands/sandbox-help.js'
-import type { ExitCode } from './errors.js'
 
 export interface ProgramDeps {
   process: NodeJS.Process
   signal: AbortSignal
   setExitCode: (code: ExitCode) => void
-}
-
-/** The version in package.json. */
-export function toolVersion(): string {
-  const text = readFileSync(new URL('../package.json', import.meta.url), 'utf8')
-  return String((JSON.parse(text) as { version: unknown }).version)
 }
 
 /**

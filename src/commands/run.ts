@@ -1,5 +1,6 @@
 import { hostname, userInfo } from 'node:os'
 import { join } from 'node:path'
+import { destinationOf } from '../config/destination.js'
 import { resumeFingerprint } from '../config/fingerprint.js'
 import { loadConfig } from '../config/load.js'
 import { refuseInsecureTls } from '../config/refuse-insecure-tls.js'
@@ -79,6 +80,7 @@ export async function backUp(context: CommandContext, { config, reporter, lockWa
         pageSize: config.api.pageSize,
         accept: config.accept,
         storage,
+        destination: destinationOf(config.storage),
         zipSizeBytes: config.zip.sizeBytes,
         encryption: await encryptionChoice(config, signal),
         fingerprint: { ...resumeFingerprint(config) },

@@ -287,13 +287,14 @@ export class RunStore {
 
   private write(entry: JournalLine): void {
     const total = this.callsBefore + this.options.apiCalls()
-    this.journal.append({ ...entry, q: total })
+    const repeated = this.repeatedBefore + this.inFlight.repeated
+    this.journal.append({ ...entry, q: total, ...(repeated === 0 ? {} : { rep: repeated }) })
     applyLine(this, entry)
   }
 
   /** Makes all that is saved survive a power cut. */
   async sync(): Promise<void> {
-    this.write({ t: 'calls', rep: this.repeatedBefore + this.inFlight.repeated })
+    this.write({ t: 'calls' })
     await this.journal.sync(() => this.spool.sync())
   }
 

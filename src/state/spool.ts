@@ -213,7 +213,7 @@ export class Spool {
       else closeSync(fd)
       this.open.delete(oldest)
     }
-    const fd = openSync(path, create ? constants.O_RDWR | constants.O_CREAT : constants.O_RDONLY, 0o600)
+    const fd = openSync(path, create ? constants.O_RDWR | constants.O_CREAT : constants.O_RDWR, 0o600)
     this.open.set(path, fd)
     return fd
   }

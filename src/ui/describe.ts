@@ -36,9 +36,9 @@ function warningText(event: Extract<RunEvent, { type: 'warning' }>): string {
 
 function startText({ runId, resumed }: Extract<RunEvent, { type: 'run-started' }>): string {
   if (resumed === undefined) return `Backup ${runId} started`
-  const { recordsDone, recordsTotal, callsSaved } = resumed
+  const { recordsDone, recordsTotal, callsSaved, callsToRepeat } = resumed
   const total = recordsTotal === null ? '' : ` of ${formatCount(recordsTotal)}`
-  return `Continuing backup ${runId}: ${formatCount(recordsDone)}${total} records done, ${formatCount(callsSaved)} calls saved`
+  return `Continuing backup ${runId}: ${formatCount(recordsDone)}${total} records done, ${formatCount(callsToRepeat)} calls repeated, ${formatCount(callsSaved)} saved`
 }
 
 /** What an event says to a person; undefined when it is drawn otherwise, or not at all. */

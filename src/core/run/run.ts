@@ -69,7 +69,7 @@ async function takeUp(options: RunOptions, deps: RunDeps, signal: AbortSignal): 
       {
         stateDir: options.stateDir,
         accountId: options.account.accountId,
-        destination: options.storage.location,
+        destination: options.destination,
         runId: plan.id,
         waitMs: options.lockWaitMs,
         onWaiting: () => deps.emit({ type: 'state', state: 'waiting' }),
