@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest'
 import { makeAccount, recordId, recordIndex } from '../../src/sandbox/account.js'
 import { BLUEPRINTS } from '../../src/sandbox/flow-blueprints.js'
-import { startSandbox } from '../../src/sandbox/server.js'
 import { indexOfToken, tokenOf } from '../../src/sandbox/random.js'
+import { startSandbox } from '../../src/sandbox/server.js'
 import { TODAY, withSandbox } from './helpers.js'
 import { compact, rowsIn } from './naive-crawler.js'
 
