@@ -6,12 +6,14 @@ import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { buildProgram } from '../../src/cli.js'
+import { cancelCommand } from '../../src/commands/cancel.js'
 import { renderError } from '../../src/commands/render-error.js'
 import { appendHistory, eventLogPath, historyPath, runFolder } from '../../src/state/history.js'
 import type { HistoryLine } from '../../src/state/history-entry.js'
 import { lockPath } from '../../src/state/lock-owner.js'
 import { textWidth } from '../../src/util/text-width.js'
 import { onPty } from '../helpers/pty.js'
+import { fakeClock } from '../helpers/state-fakes.js'
 
 const DIST = new URL('../../dist', import.meta.url).href
 const BINARY = new URL('../../bin/kfbackup.js', import.meta.url).pathname
@@ -222,6 +224,8 @@ describe('history', () => {
     expect(stderr).toMatch(/^Warning: A damaged line in the history; a copy is kept in .*history\.jsonl\.damaged-\d{8}T\d{6}Z\n$/)
     expect(readdirSync(stateDir).filter((name) => name.includes('damaged'))).toHaveLength(1)
     expect((await kfbackup('history')).stderr).toBe('')
+    appendFileSync(historyPath(stateDir), 'more rubbish\n')
+    expect((await kfbackup('history', '--json')).messages[0]).toMatchObject({ message_type: 'warning', code: 'history_damaged' })
   })
 })
 
@@ -293,6 +297,17 @@ describe('history show', () => {
       'summary',
     ])
     expect(messages.at(-1)).toEqual({ message_type: 'summary', command: 'history show', id: RUN, status: 'incomplete', exit_code: 0 })
+  })
+
+  it('takes flags before and behind the subcommand, and colours only a terminal that wants them', async () => {
+    appendHistory(stateDir, ended(RUN))
+    const other = await kfbackup('history', '--state-dir', join(home, 'empty'), 'show', 'latest')
+    expect(other.code).toBe(10)
+    const show = async (...flags: string[]): Promise<string> =>
+      (await onPty([process.execPath, BINARY, 'history', 'show', 'latest', '--state-dir', stateDir, ...flags], { env: { HOME: home } })).raw
+    const colours = /\u001b\[\d+m/
+    expect(await show()).toMatch(colours)
+    expect(await show('--no-color')).not.toMatch(colours)
   })
 
   it('ends with 10 for a run it does not know and 2 for the beginning of two', async () => {
@@ -399,6 +414,27 @@ describe('cancel', () => {
     expect(stdout).toContain(`Backup ${RUN} stopped.`)
     if (child.exitCode === null) await once(child, 'close')
     expect((await kfbackup('history', '--json')).messages[0]).toMatchObject({ status: 'canceled', error: outcome })
+  })
+
+  it('that is not obeyed within 30 seconds ends with 1 and names the process', async () => {
+    const child = await running('stubborn')
+    const clock = fakeClock(Date.now())
+    const written: string[] = []
+    const stream = { write: (text: string) => written.push(text) } as unknown as NodeJS.WriteStream
+    const context = {
+      flags: {},
+      env: environment(),
+      cwd: home,
+      stdin: process.stdin,
+      stdout: stream,
+      stderr: stream,
+      signal: new AbortController().signal,
+    }
+    await expect(cancelCommand(context, {}, clock)).rejects.toMatchObject({
+      exitCode: 1,
+      message: expect.stringContaining(`process ${child.pid}`),
+    })
+    expect(clock.waits.reduce((sum, ms) => sum + ms, 0)).toBe(30_000)
   })
 
   it('--json ends with a summary', async () => {
