@@ -1,6 +1,7 @@
 import { type ChildProcess, execFile, spawn } from 'node:child_process'
+import { createHash } from 'node:crypto'
 import { once } from 'node:events'
-import { appendFileSync, existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
+import { appendFileSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
@@ -11,7 +12,9 @@ import { renderError } from '../../src/commands/render-error.js'
 import { appendHistory, eventLogPath, historyPath, runFolder } from '../../src/state/history.js'
 import type { HistoryLine } from '../../src/state/history-entry.js'
 import { lockPath } from '../../src/state/lock-owner.js'
+import { LocalStorage } from '../../src/storage/local.js'
 import { textWidth } from '../../src/util/text-width.js'
+import { makeBackup } from '../backups/make-backup.js'
 import { onPty } from '../helpers/pty.js'
 import { fakeClock } from '../helpers/state-fakes.js'
 
@@ -322,6 +325,28 @@ describe('history show', () => {
     const { stderr, stdout } = await binary('history', 'show', 'nothing', '--json')
     expect(stdout).toBe('')
     expect(JSON.parse(stderr)).toMatchObject({ message_type: 'exit_error', exit_code: 10 })
+  })
+})
+
+describe('history rebuild', () => {
+  it('adds the backups of this account at the destination that the history does not know, with the SHA-256 of their backup.json', async () => {
+    const storage = new LocalStorage(join(home, 'backups'))
+    await makeBackup(storage, { id: '20261101T023000Z-aaaaaaaa' })
+    await makeBackup(storage, { id: '20261102T023000Z-bbbbbbbb', status: 'incomplete' })
+    await makeBackup(storage, { id: '20261103T023000Z-cccccccc', accountId: 'Ac2' })
+    appendHistory(stateDir, ended('20261101T023000Z-aaaaaaaa'))
+    const first = await kfbackup('history', 'rebuild')
+    expect([first.code, first.stdout]).toEqual([0, `2 backups at ${join(home, 'backups')}, 1 of them added to the history.\n`])
+    const { messages } = await kfbackup('history', '--json')
+    const added = messages.find(({ id }) => id === '20261102T023000Z-bbbbbbbb')
+    const folder = join(home, 'backups', 'kfbackup-acme-20261102T023000Z-bbbbbbbb')
+    const sha256 = createHash('sha256')
+      .update(readFileSync(join(folder, 'backup.json')))
+      .digest('hex')
+    expect(added).toMatchObject({ status: 'incomplete', account: 'Ac1', destination, location: folder, parts: 3, backup_sha256: sha256 })
+    expect((await kfbackup('history', 'rebuild', '--json')).messages).toEqual([
+      { message_type: 'summary', command: 'history rebuild', found: 2, added: 0, exit_code: 0 },
+    ])
   })
 })
 
