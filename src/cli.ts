@@ -119,6 +119,9 @@ export function buildProgram(deps: ProgramDeps): Command {
     'one run: categories, counts by flow, gaps, files, event log; <run> is an id, its beginning, or latest',
     history,
   ).action(run(async () => (await import('./commands/history-show.js')).historyShowCommand, 'run'))
+  add('rebuild', 'add the backups at the destination that the history does not know', history).action(
+    run(async () => (await import('./commands/history-rebuild.js')).historyRebuildCommand),
+  )
   add('status', 'the run in progress, or the last one')
     .option('--watch', 'go on until the run ends')
     .option('--max-age <span>', 'exit 5 when no good backup is that young, for example 26h')
