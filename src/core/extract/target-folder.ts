@@ -1,4 +1,4 @@
-import { closeSync, constants, lstatSync, mkdirSync, openSync, readFileSync, readdirSync, renameSync, rmSync, type Stats } from 'node:fs'
+import { closeSync, constants, lstatSync, mkdirSync, openSync, readdirSync, readFileSync, renameSync, rmSync, type Stats } from 'node:fs'
 import { join } from 'node:path'
 import { StorageRefusedError, UsageError } from '../../errors.js'
 import { writeFileAtomic, writeFully } from '../../util/atomic-file.js'
@@ -22,9 +22,15 @@ function refused(error: unknown, path: string): Error {
   const code = codeOf(error)
   if (error instanceof UnsafeTargetError || code === undefined) return error instanceof Error ? error : new Error(String(error))
   if (code === 'ENOSPC' || code === 'EDQUOT') {
-    return new StorageRefusedError(`There is no space left for ${path}.`, { cause: error, hint: 'Free some space and run the same command again: it continues.' })
+    return new StorageRefusedError(`There is no space left for ${path}.`, {
+      cause: error,
+      hint: 'Free some space and run the same command again: it continues.',
+    })
   }
-  return new StorageRefusedError(`Cannot write ${path} (${code}).`, { cause: error, hint: 'Check the folder and its permissions; the same command continues.' })
+  return new StorageRefusedError(`Cannot write ${path} (${code}).`, {
+    cause: error,
+    hint: 'Check the folder and its permissions; the same command continues.',
+  })
 }
 
 /**
@@ -79,7 +85,8 @@ export class TargetFolder {
       if (this.known.has(at)) continue
       const found = lstatIfThere(at)
       if (found === undefined) mkdirSync(at, { mode: 0o700 })
-      else if (!found.isDirectory()) throw new UnsafeTargetError(found.isSymbolicLink() ? 'a link stands in its way' : 'a file stands where its folder should be')
+      else if (!found.isDirectory())
+        throw new UnsafeTargetError(found.isSymbolicLink() ? 'a link stands in its way' : 'a file stands where its folder should be')
       // Millions of folders are not remembered; each is looked at again then.
       if (this.known.size > 10_000) this.known.clear()
       this.known.add(at)
@@ -93,7 +100,8 @@ export class TargetFolder {
       const slash = path.lastIndexOf('/')
       if (slash >= 0) this.makeFolder(path.slice(0, slash))
       const found = lstatIfThere(target)
-      if (found !== undefined && !found.isFile()) throw new UnsafeTargetError(found.isDirectory() ? 'a folder stands in its way' : 'a link stands in its way')
+      if (found !== undefined && !found.isFile())
+        throw new UnsafeTargetError(found.isDirectory() ? 'a folder stands in its way' : 'a link stands in its way')
       const partial = join(this.path, PARTIAL)
       rmSync(partial, { force: true })
       const fd = openSync(partial, constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW, 0o600)
