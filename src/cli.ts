@@ -75,6 +75,7 @@ export function buildProgram(deps: ProgramDeps): Command {
 
   add('run', 'one backup; continues an unfinished one by itself')
     .option('--fresh', 'start over instead of continuing')
+    .option('--if-due', 'do nothing unless schedule.every has passed since the last good backup')
     .option('--lock-wait <duration>', 'wait this long for another run to end, as 10m')
     .action(run<RunCommandOptions>(async () => (await import('./commands/run.js')).runCommand))
   add('sandbox', 'a Kissflow account on this machine, for trying things out')
