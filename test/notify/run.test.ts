@@ -49,9 +49,9 @@ function home(secret: string): string {
   return cwd
 }
 
-function run(cwd: string, ...args: string[]): Promise<{ code: number; stdout: string; stderr: string }> {
+function kfbackup(cwd: string, ...args: string[]): Promise<{ code: number; stdout: string; stderr: string }> {
   return new Promise((resolve) => {
-    execFile(process.execPath, [BIN, 'run', ...args], { cwd, env: { PATH: '/usr/bin:/bin', HOME: cwd } }, (error, stdout, stderr) => {
+    execFile(process.execPath, [BIN, ...args], { cwd, env: { PATH: '/usr/bin:/bin', HOME: cwd } }, (error, stdout, stderr) => {
       resolve({ code: error === null ? 0 : Number(error.code), stdout, stderr })
     })
   })
@@ -64,23 +64,32 @@ function heard(from: number): string[] {
 it('a real run tells everybody, calls its hooks, writes the figures, and is not due again right after', async () => {
   const cwd = home(account.access_key_secret)
   const from = web.seen.length
-  const first = await run(cwd, '--if-due', '--json', '--verbose')
+  const first = await kfbackup(cwd, 'run', '--if-due', '--json', '--verbose')
   expect(first.code).toBe(0)
   expect(heard(from).toSorted()).toEqual(['/ping', '/ping/start', 'hook completed', 'hook started'])
   expect(readFileSync(join(cwd, 'hooks'), 'utf8')).toBe('before started\nafter completed 0\n')
   expect(readFileSync(join(cwd, 'kfbackup.prom'), 'utf8')).toMatch(/^kfbackup_records\{account="[^"]+"\} 30$/m)
   expect(first.stdout + first.stderr).not.toContain('4711')
   const after = web.seen.length
-  const second = await run(cwd, '--if-due', '--json')
+  const second = await kfbackup(cwd, 'run', '--if-due', '--json')
   expect(JSON.parse(second.stdout)).toEqual({ message_type: 'summary', command: 'run', status: 'not due', exit_code: 0 })
-  expect(await run(cwd, '--if-due', '--quiet')).toEqual({ code: 0, stdout: '', stderr: '' })
+  expect(await kfbackup(cwd, 'run', '--if-due', '--quiet')).toEqual({ code: 0, stdout: '', stderr: '' })
   expect(heard(after)).toEqual([])
+
+  for (const times of [1, 2]) {
+    expect(await kfbackup(cwd, 'status', '--max-age', '1ms'), `asked ${times} times`).toMatchObject({
+      code: 5,
+      stdout: expect.stringContaining('OVERDUE'),
+    })
+  }
+  expect(heard(after).toSorted()).toEqual(['/ping/fail', 'hook overdue'])
+  expect(readFileSync(join(cwd, 'kfbackup.prom'), 'utf8')).toMatch(/^kfbackup_last_run_exit_code\{account="[^"]+"\} 0$/m)
 })
 
 it('a run with refused keys is heard of as failed, with exit 13 and its onError hook', async () => {
   const cwd = home('wrong-secret-of-nobody')
   const from = web.seen.length
-  expect((await run(cwd, '--if-due')).code).toBe(13)
+  expect((await kfbackup(cwd, 'run', '--if-due')).code).toBe(13)
   expect(heard(from)).toEqual(expect.arrayContaining(['/ping/fail', 'hook failed']))
   expect(readFileSync(join(cwd, 'hooks'), 'utf8')).toContain('onError failed 13')
 })
