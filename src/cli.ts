@@ -75,6 +75,7 @@ export function buildProgram(deps: ProgramDeps): Command {
 
   add('run', 'one backup; continues an unfinished one by itself')
     .option('--fresh', 'start over instead of continuing')
+    .option('--if-due', 'do nothing unless schedule.every has passed since the last good backup')
     .option('--lock-wait <duration>', 'wait this long for another run to end, as 10m')
     .action(run<RunCommandOptions>(async () => (await import('./commands/run.js')).runCommand))
   add('sandbox', 'a Kissflow account on this machine, for trying things out')
@@ -119,6 +120,9 @@ export function buildProgram(deps: ProgramDeps): Command {
     'one run: categories, counts by flow, gaps, files, event log; <run> is an id, its beginning, or latest',
     history,
   ).action(run(async () => (await import('./commands/history-show.js')).historyShowCommand, 'run'))
+  add('rebuild', 'add the backups at the destination that the history does not know', history).action(
+    run(async () => (await import('./commands/history-rebuild.js')).historyRebuildCommand),
+  )
   add('status', 'the run in progress, or the last one')
     .option('--watch', 'go on until the run ends')
     .option('--max-age <span>', 'exit 5 when no good backup is that young, for example 26h')

@@ -2,7 +2,11 @@ import type { Secret } from '../config/secret.js'
 import type { Config } from '../config/types.js'
 import { BackupError } from '../errors.js'
 import type { ChannelOptions, ChannelResult } from '../notify/channels.js'
+import { secretPartsOf } from '../util/mask-url.js'
 import { printable } from '../util/printable.js'
+
+/** Shorter parts of an address are common words. */
+const MIN_SECRET_CHARS = 8
 
 /** The channels that can be used, and a failed result for each whose secret cannot be had: a dead channel is a warning, not the end of a run. */
 export interface ResolvedChannels {
@@ -46,4 +50,10 @@ export async function channelOptionsOf(
     })
   }
   return { channels, failures }
+}
+
+/** The texts of the channels that may stand nowhere. */
+export function channelSecrets({ email, webhooks = [], healthchecks }: ChannelOptions): string[] {
+  const addresses = [email?.smtp, healthchecks, ...webhooks.map(({ url }) => url)].filter((address) => address !== undefined)
+  return addresses.flatMap((address) => [address, ...secretPartsOf(address)]).filter((text) => text.length >= MIN_SECRET_CHARS)
 }

@@ -5,7 +5,7 @@ import { pipeline } from 'node:stream/promises'
 import type { FrameCipher } from '../../archive/append-log.js'
 import type { BackupPart } from '../../archive/backup-json.js'
 import { ZipWriter } from '../../archive/zip-writer.js'
-import type { BackupEncryption, PartSeal } from '../../crypto/encryption.js'
+import type { BackupEncryption, PartDigest, PartSeal } from '../../crypto/encryption.js'
 import type { PartTarget } from './part-target.js'
 
 const METER_BUFFER_BYTES = 1024 * 1024
@@ -29,21 +29,17 @@ export class OpenPart {
   readonly file: string
   readonly zip: ZipWriter
   private readonly target: PartTarget
-  private readonly meter = new Meter()
   private readonly written: Promise<void>
-  private readonly seal: () => PartSeal
+  private readonly sums: () => PartDigest & PartSeal
 
   constructor(target: PartTarget, options: OpenPartOptions, signal: AbortSignal) {
     this.name = options.name
     this.file = `${options.name}${partExtension(options.encryption)}`
     this.target = target
     this.zip = new ZipWriter({ directoryFile: join(options.workFolder, 'directory.log'), cipher: options.cipher })
-    const encrypted = options.encryption?.encryptPart(options.name)
-    this.seal = encrypted?.seal ?? ((): PartSeal => ({}))
-    this.written =
-      encrypted === undefined
-        ? pipeline(this.zip.output, this.meter, target.stream, { signal })
-        : pipeline(this.zip.output, encrypted.stream, this.meter, target.stream, { signal })
+    const { stream, sums } = options.encryption === undefined ? plain() : encrypted(options.encryption, this.file)
+    this.sums = sums
+    this.written = pipeline(this.zip.output, stream, target.stream, { signal })
     // Awaited in `close`; a failure before it reaches the writer through `zip.output`.
     this.written.catch(() => {})
   }
@@ -58,7 +54,7 @@ export class OpenPart {
     const zipBytes = await this.zip.finish()
     await this.written
     this.zip.dispose()
-    const part: BackupPart = { name: this.file, bytes: this.meter.bytes, sha256: this.meter.sha256(), ...this.seal() }
+    const part: BackupPart = { name: this.file, ...this.sums() }
     return { part, zipBytes, target: this.target }
   }
 
@@ -80,22 +76,27 @@ export class OpenPart {
   }
 }
 
-/** Counts and hashes what passes. */
-class Meter extends Transform {
-  private readonly digest = createHash('sha256')
-  bytes = 0
+interface Stage {
+  stream: Transform
+  /** Of the stored bytes, once the stream has ended. */
+  sums: () => PartDigest & PartSeal
+}
 
-  constructor() {
-    super({ highWaterMark: METER_BUFFER_BYTES })
-  }
+function encrypted(encryption: BackupEncryption, file: string): Stage {
+  const { stream, digest, seal } = encryption.encryptPart(file)
+  return { stream, sums: () => ({ ...digest(), ...seal() }) }
+}
 
-  override _transform(chunk: Buffer, _encoding: BufferEncoding, callback: (error: Error | null, chunk: Buffer) => void): void {
-    this.bytes += chunk.length
-    this.digest.update(chunk)
-    callback(null, chunk)
-  }
-
-  sha256(): string {
-    return this.digest.digest('hex')
-  }
+function plain(): Stage {
+  const hash = createHash('sha256')
+  let bytes = 0
+  const stream = new Transform({
+    highWaterMark: METER_BUFFER_BYTES,
+    transform(chunk: Buffer, _encoding, callback) {
+      bytes += chunk.length
+      hash.update(chunk)
+      callback(null, chunk)
+    },
+  })
+  return { stream, sums: () => ({ bytes, sha256: hash.digest('hex') }) }
 }
