@@ -242,7 +242,7 @@ describe.each(['plain', 'openssl', 'age'] as const)('verify of a damaged %s back
         writeFileSync(path, good)
         expect(damages).toBeGreaterThan(0)
       }),
-      { numRuns: 30 },
+      { numRuns: 20 },
     )
   })
 })
