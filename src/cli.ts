@@ -1,6 +1,7 @@
 import { Command } from 'commander'
 import { addEverydayCommands } from './cli-everyday.js'
 import type { CommandContext, GlobalFlags } from './commands/command-context.js'
+import type { DemoCommandOptions } from './commands/demo.js'
 import type { RunCommandOptions } from './commands/run.js'
 import type { SandboxCommandOptions } from './commands/sandbox.js'
 import { FAULTS_HELP } from './commands/sandbox-help.js'
@@ -89,6 +90,10 @@ export function buildProgram(deps: ProgramDeps): Command {
     .option('--record-calls', 'keeps every call for GET /_sandbox/log')
     .addHelpText('after', FAULTS_HELP)
     .action(run<SandboxCommandOptions>(async () => (await import('./commands/sandbox.js')).sandboxCommand))
+
+  add('demo', 'a full backup of a sandbox account into ./kfbackup-demo, verified; needs no keys and no network')
+    .option('--items <n>', 'records of the whole account (default: 1200)')
+    .action(run<DemoCommandOptions>(async () => (await import('./commands/demo.js')).demoCommand))
 
   const config = program
     .command('config')

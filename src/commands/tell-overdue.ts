@@ -2,12 +2,17 @@ import { createHash } from 'node:crypto'
 import { mkdirSync, readFileSync } from 'node:fs'
 import { hostname, userInfo } from 'node:os'
 import { join } from 'node:path'
+import { loadConfigIfAny } from '../config/load.js'
 import type { Config } from '../config/types.js'
+import type { Emit } from '../core/events.js'
+import { BackupError } from '../errors.js'
 import type { ChannelResult } from '../notify/channels.js'
 import { notifyAll } from '../notify/notify-all.js'
 import { writeFileAtomic } from '../util/atomic-file.js'
 import type { Clock } from '../util/clock.js'
 import { channelOptionsOf } from './channel-options.js'
+import type { CommandContext } from './command-context.js'
+import { stateDirOf } from './state-target.js'
 
 /** Monitoring may ask every minute; people are told once a day. */
 const PAUSE_MS = 24 * 3_600_000
@@ -60,4 +65,23 @@ export async function tellOverdue(
     writeFileAtomic(path, String(nowMs))
   }
   return [...failures, ...results]
+}
+
+/** As `tellOverdue`, for the config of a command; whatever goes wrong is a warning. Without a config there is nobody to tell. */
+export async function tellOverdueOf(
+  context: CommandContext,
+  overdue: Overdue,
+  { emit, clock }: { emit: Emit; clock: Clock },
+): Promise<void> {
+  const { flags, env, cwd, signal } = context
+  const warn = (message: string): void => emit({ type: 'warning', code: 'notify', message })
+  try {
+    const loaded = await loadConfigIfAny({ flags, env, cwd, purpose: 'state' })
+    if (loaded === undefined) return
+    const results = await tellOverdue(loaded.config, overdue, { stateDir: stateDirOf(context), clock }, signal)
+    for (const { channel, ok, message } of results) if (!ok) warn(`${channel}: ${message}`)
+  } catch (error) {
+    signal.throwIfAborted()
+    warn(`Nobody could be told of the overdue backup: ${error instanceof BackupError ? error.message : String(error)}`)
+  }
 }

@@ -6,9 +6,10 @@ import type { RunStore } from '../../state/run-store.js'
 import { writeFileAtomic } from '../../util/atomic-file.js'
 import { type Clock, rfc3339 } from '../../util/clock.js'
 import type { Discovered } from '../collect/discover.js'
+import { flowKey } from '../collect/flow.js'
 import type { GapBook } from '../collect/gaps.js'
 import { packSource } from '../collect/pack-source.js'
-import type { Emit } from '../events.js'
+import type { Emit, Gap } from '../events.js'
 import type { PackCheckpoint } from '../pack/checkpoint.js'
 import { packBackup } from '../pack/pack-backup.js'
 import type { PackResult } from '../pack/pack-types.js'
@@ -94,8 +95,19 @@ export async function packRun(options: RunOptions, parts: PackRunParts, signal: 
     },
     signal,
   )
+  keepForHistory(parts, notOffered)
   progress.setPhase('done')
   return { summary: summarize(options, parts, { result, notOffered: notOffered.length }), backupJsonSha256: result.backupJsonSha256 }
+}
+
+/** What `history show` tells of a run when its data are gone: counts by flow, and the gaps. */
+function keepForHistory({ store, gaps, discovered, folder }: PackRunParts, notOffered: Gap[]): void {
+  const flows = discovered.flows.map(({ id, name, type }) => {
+    const counts = store.collections.get(flowKey(type, id))?.counts
+    return { id, name, type, parts: [{ records: counts?.records ?? 0, comments: counts?.comments ?? 0, files: counts?.filesDone ?? 0 }] }
+  })
+  writeFileAtomic(join(folder, 'manifest.json'), JSON.stringify({ flows }))
+  writeFileAtomic(join(folder, 'gaps.json'), JSON.stringify([...gaps.saved(), ...notOffered]))
 }
 
 /** Another `zip.size` cuts other parts: what was packed for the old one is packed again, without one call. */
@@ -130,7 +142,7 @@ function summarize(
   return {
     status: result.status,
     backupId: plan.id,
-    location: join(options.storage.location, result.folder),
+    location: `${options.storage.location.replace(/\/+$/, '')}/${result.folder}`,
     resumed: parts.resumed,
     flows: discovered.flows.length,
     ...sum,
