@@ -1,4 +1,5 @@
 import { Command } from 'commander'
+import { addBackupCommands } from './cli-backups.js'
 import { addEverydayCommands } from './cli-everyday.js'
 import type { CommandContext, GlobalFlags } from './commands/command-context.js'
 import type { DemoCommandOptions } from './commands/demo.js'
@@ -138,6 +139,7 @@ export function buildProgram(deps: ProgramDeps): Command {
   add('unlock', 'remove a lock whose owner is gone')
     .option('--force', 'also a lock of another host, when you know that it is dead')
     .action(run(async () => (await import('./commands/unlock.js')).unlockCommand))
+  addBackupCommands({ program, add, run })
   addEverydayCommands({ program, add, run })
   return program
 }

@@ -14,6 +14,9 @@ export type StorageOptions =
   | ({ mode: 'gcs' } & GcsOptions)
   | ({ mode: 'drive' } & DriveOptions)
 
+/** A destination that a URL can name. */
+export type BucketOptions = Extract<StorageOptions, { bucket: string }>
+
 /** Opens a destination. Nothing is asked of it, and no vendor's code is loaded, before its first use. Throws ConfigError. */
 export function createStorage(options: StorageOptions): Storage {
   if ('endpoint' in options && options.endpoint !== undefined) checkEndpoint(options.endpoint, 'storage.endpoint')
@@ -29,20 +32,17 @@ export function createStorage(options: StorageOptions): Storage {
   }
 }
 
-/** Where a `s3://…` or `gs://…` URL of the command line leads: the destination its last segment lies in, and that segment. */
-export interface ResolvedLocation {
-  options: StorageOptions
-  /** Empty when the URL names a whole bucket. */
-  folder: string
+/** The bucket and prefix a `s3://…` or `gs://…` URL of the command line names. Region, endpoint, profile and keys come from `configured`, when it is of the same kind. Throws ConfigError. */
+export function locationOptions(url: string, configured: StorageOptions | undefined): BucketOptions {
+  if (url.startsWith('gs://')) {
+    return { ...(configured?.mode === 'gcs' ? configured : { mode: 'gcs' }), ...parseBucketUrl(url, 'gs', 'the URL') }
+  }
+  return { ...(configured?.mode === 's3' ? configured : { mode: 's3' }), ...parseBucketUrl(url, 's3', 'the URL') }
 }
 
-/** Reads a URL of the command line. Region, endpoint, profile and keys come from the configured destination, when it is of the same kind. Throws ConfigError. */
-export function resolveLocation(url: string, configured: StorageOptions | undefined): ResolvedLocation {
-  const scheme = url.startsWith('gs://') ? 'gs' : 's3'
-  const { bucket, prefix } = parseBucketUrl(url, scheme, 'the URL')
-  const slash = prefix.lastIndexOf('/')
-  const place = { bucket, prefix: slash === -1 ? '' : prefix.slice(0, slash) }
-  const folder = prefix.slice(slash + 1)
-  if (scheme === 'gs') return { options: { ...(configured?.mode === 'gcs' ? configured : { mode: 'gcs' }), ...place }, folder }
-  return { options: { ...(configured?.mode === 's3' ? configured : { mode: 's3' }), ...place }, folder }
+/** As `locationOptions`, for a URL that names a backup: its last segment is the folder, what stands before it the destination. The folder is empty when the URL names a whole bucket. */
+export function resolveLocation(url: string, configured: StorageOptions | undefined): { options: StorageOptions; folder: string } {
+  const options = locationOptions(url, configured)
+  const slash = options.prefix.lastIndexOf('/')
+  return { options: { ...options, prefix: slash === -1 ? '' : options.prefix.slice(0, slash) }, folder: options.prefix.slice(slash + 1) }
 }

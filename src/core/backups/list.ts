@@ -44,18 +44,27 @@ interface Found {
   hasMarker: boolean
 }
 
-/** Everything at a destination that is a backup or the rest of one, newest first. Reads the list of files once and each backup.json. */
-export async function listBackups(storage: Storage, account: AccountRef | undefined, signal: AbortSignal): Promise<ListedBackup[]> {
+/**
+ * Everything at a destination that is a backup or the rest of one, newest first; with `only` that folder alone. Reads the list of files once and each
+ * backup.json.
+ */
+export async function listBackups(
+  storage: Storage,
+  account: AccountRef | undefined,
+  signal: AbortSignal,
+  only?: string,
+): Promise<ListedBackup[]> {
   const folders = new Map<string, Found>()
   const pins = new Set<string>()
+  const start = only ?? FOLDER_START
   const folderAt = (path: string): Found | undefined => {
     const folder = path.slice(0, path.indexOf('/'))
-    if (!path.includes('/') || parseFolder(folder) === undefined) return undefined
+    if (!path.includes('/') || parseFolder(folder) === undefined || (only !== undefined && folder !== only)) return undefined
     const found = folders.get(folder) ?? { sizes: new Map(), bytes: 0, hasMarker: false }
     folders.set(folder, found)
     return found
   }
-  for await (const file of storage.list(FOLDER_START, signal)) {
+  for await (const file of storage.list(start, signal)) {
     if (!file.path.includes('/') && file.path.endsWith(PIN_END)) pins.add(file.path.slice(0, -PIN_END.length))
     const found = folderAt(file.path)
     if (found === undefined) continue
@@ -65,7 +74,7 @@ export async function listBackups(storage: Storage, account: AccountRef | undefi
     if (name === COMMIT_MARKER) found.hasMarker = true
   }
   // An upload that was begun and never ended stands in no list of files, and costs all the same.
-  for await (const upload of storage.unfinished?.(FOLDER_START, signal) ?? []) folderAt(upload.path)
+  for await (const upload of storage.unfinished?.(start, signal) ?? []) folderAt(upload.path)
 
   const waiting = [...folders]
   const listed: ListedBackup[] = []
