@@ -1,30 +1,52 @@
 import type { Clock } from '../util/clock.js'
 import { BACKOFF, backoffMs } from './backoff.js'
-import { HttpStatusError, isTransient, RetriesExhaustedError } from './http-error.js'
+import { errorCode, HttpStatusError, isTransient, OtherHostError, RetriesExhaustedError } from './http-error.js'
 import type { Limiter } from './rate-limiter.js'
+import { Probe } from './server-probe.js'
 import type { Slots } from './slots.js'
+import { ThrottleWatch } from './throttle-watch.js'
 
 // details.md 16
 const MAX_ATTEMPTS = 8
 const MAX_TOLD_WAIT_MS = 15 * 60_000
 const MAX_SILENCE_MS = 60 * 60_000
-const FIRST_THROTTLE_PAUSE_MS = 5_000
-// A 429 says nothing about the call itself, so it does not use up its attempts; one that is refused this often is treated as failing.
+// A name that was never found is more often misspelt than out of order.
+const MAX_ATTEMPTS_UNKNOWN_NAME = 3
+// A 429 says nothing about the call itself, so it does not use up its attempts; one that is refused this often and this long, while others get
+// through, is treated as failing.
 const MAX_THROTTLES_PER_CALL = 30
 
 export interface CallerDeps {
   slots: Slots
   limiter: Limiter
   clock: Clock
-  /** Called when nothing else tells whether the server or just this call is in trouble; resolves true when the server answers. */
+  /** One cheap call, made when nothing else tells whether the server or just this call is in trouble; resolves true when the server answers. */
   probe: (signal: AbortSignal) => Promise<boolean>
   onRetry?: (call: string, info: { attempt: number; waitMs: number; reason: string }) => void
   onPause?: (waitMs: number, reason: string) => void
 }
 
 export interface CallOptions {
-  /** Lower goes first among those waiting for a free connection. */
+  /** Lower goes first among those waiting for a free connection; a small whole number. */
   priority: number
+}
+
+/** What one call has been through. */
+interface Trials {
+  attempt: number
+  throttles: number
+  firstThrottleMs: number
+  /** When the attempt before the last one failed. */
+  previousFailureMs: number
+  lastFailureMs: number
+  /** True once its attempts were counted anew after an outage. */
+  isSecondRound: boolean
+}
+
+interface Failure {
+  error: unknown
+  /** Which wave of refusals was the latest when the attempt was sent. */
+  wave: number
 }
 
 /**
@@ -33,15 +55,21 @@ export interface CallOptions {
  */
 export class Caller {
   private readonly deps: CallerDeps
+  private readonly probe: Probe
+  private readonly throttles: ThrottleWatch
   private lastAliveMs = Number.NEGATIVE_INFINITY
-  private startedMs: number
-  private throttlesInARow = 0
-  /** 429 answers so far. */
-  throttled = 0
+  /** The first failure since the server was last heard. */
+  private silentSinceMs: number | undefined
 
   constructor(deps: CallerDeps) {
     this.deps = deps
-    this.startedMs = deps.clock.now()
+    this.probe = new Probe(deps)
+    this.throttles = new ThrottleWatch(deps.limiter)
+  }
+
+  /** 429 answers so far. */
+  get throttled(): number {
+    return this.throttles.count
   }
 
   /** True once the server has given any answer that was not trouble. */
@@ -50,92 +78,127 @@ export class Caller {
   }
 
   /**
-   * Runs `task` until it succeeds or fails for good. Throws the task's own error when it is final, RetriesExhaustedError when this call alone
-   * keeps failing, and the same with `waitTooLong` or an unanswered probe when the server as a whole is out of reach (see `isServerDown`).
+   * Runs `task` until it succeeds or fails for good. Throws the task's own error when it is final; RetriesExhaustedError when this call alone
+   * keeps failing, or with `waitTooLong` when the server asks everyone to come back later; ServerDownError when nothing gets through any more.
    */
   async call<T>(name: string, task: () => Promise<T>, options: CallOptions, stop: AbortSignal): Promise<T> {
-    const firstMs = this.deps.clock.now()
-    let throttles = 0
-    for (let attempt = 1; ; ) {
-      let failure: unknown
-      const release = await this.deps.slots.acquire(options.priority, stop)
-      try {
-        await this.deps.limiter.acquire(stop)
-        const result = await task()
-        this.alive()
-        return result
-      } catch (error) {
-        if (!isTransient(error)) {
-          if (error instanceof HttpStatusError) this.alive()
-          throw error
-        }
-        failure = error
-      } finally {
-        release()
-      }
+    const never = Number.NEGATIVE_INFINITY
+    const trials: Trials = {
+      attempt: 1,
+      throttles: 0,
+      firstThrottleMs: never,
+      previousFailureMs: never,
+      lastFailureMs: never,
+      isSecondRound: false,
+    }
+    for (;;) {
+      const tried = await this.attempt(task, options, stop)
+      if ('result' in tried) return tried.result
       stop.throwIfAborted()
-      const isThrottle = failure instanceof HttpStatusError && failure.status === 429
-      this.pauseAsTold(failure, name, attempt)
-      if (isThrottle) throttles++
-      if (attempt >= MAX_ATTEMPTS || throttles > MAX_THROTTLES_PER_CALL || this.silentTooLong()) {
-        await this.giveUp(name, { attempt, firstMs, failure }, stop)
-      }
-      const waitMs = backoffMs(attempt, BACKOFF, this.deps.clock.random)
-      this.deps.onRetry?.(name, { attempt, waitMs, reason: failure instanceof Error ? failure.message : String(failure) })
-      if (!isThrottle) attempt++
+      const { attempt } = trials
+      const waitMs = await this.afterFailure(name, trials, tried, stop)
+      const reason = tried.error instanceof Error ? tried.error.message : String(tried.error)
+      this.deps.onRetry?.(name, { attempt, waitMs, reason })
       await this.deps.clock.sleep(waitMs, stop)
     }
   }
 
-  private alive(): void {
+  /** One attempt, with a connection for as long as it lasts. A final failure is thrown. */
+  private async attempt<T>(task: () => Promise<T>, options: CallOptions, stop: AbortSignal): Promise<{ result: T } | Failure> {
+    const release = await this.deps.slots.acquire(options.priority, stop)
+    let wave = 0
+    try {
+      await this.deps.limiter.acquire(stop)
+      wave = this.throttles.wave
+      const result = await task()
+      this.alive(wave)
+      return { result }
+    } catch (error) {
+      if (isTransient(error)) return { error, wave }
+      if (error instanceof HttpStatusError) this.alive(wave)
+      throw error
+    } finally {
+      release()
+    }
+  }
+
+  private alive(wave: number): void {
     this.lastAliveMs = this.deps.clock.now()
-    this.throttlesInARow = 0
+    this.silentSinceMs = undefined
+    this.throttles.calm(wave)
   }
 
-  private silentTooLong(): boolean {
-    return this.deps.clock.now() - Math.max(this.lastAliveMs, this.startedMs) > MAX_SILENCE_MS
-  }
-
-  /** Retry-After is a floor and holds for everyone, not only for the worker that was told. */
-  private pauseAsTold(failure: unknown, name: string, attempt: number): void {
-    if (!(failure instanceof HttpStatusError)) return
-    const { clock, limiter } = this.deps
-    let pauseMs = failure.retryAfterMs
-    if (failure.status === 429) {
-      this.throttled++
-      limiter.onThrottled()
-      this.throttlesInARow++
-      pauseMs ??= Math.min(MAX_TOLD_WAIT_MS, FIRST_THROTTLE_PAUSE_MS * 2 ** Math.min(10, this.throttlesInARow - 1))
+  /** How long to wait before the next attempt; throws when there is to be none. */
+  private async afterFailure(name: string, trials: Trials, failure: Failure, stop: AbortSignal): Promise<number> {
+    const now = this.deps.clock.now()
+    const { error } = failure
+    this.silentSinceMs ??= now
+    trials.previousFailureMs = trials.lastFailureMs
+    trials.lastFailureMs = now
+    const floorMs = await this.floor(name, trials, failure, stop)
+    if (now - this.silentSinceMs > MAX_SILENCE_MS && !(await this.serverAnswers(stop)))
+      throw new ServerDownError(name, trials.attempt, error)
+    const waitMs = Math.max(floorMs, backoffMs(trials.attempt, BACKOFF, this.deps.clock.random))
+    if (error instanceof HttpStatusError && error.status === 429) {
+      if (trials.throttles++ === 0) trials.firstThrottleMs = now
+      const isAlone = now - trials.firstThrottleMs > MAX_TOLD_WAIT_MS && this.lastAliveMs > trials.firstThrottleMs
+      if (trials.throttles > MAX_THROTTLES_PER_CALL && isAlone) throw exhausted(name, trials, error)
+      return waitMs
     }
-    if (pauseMs === undefined) return
-    if (pauseMs > MAX_TOLD_WAIT_MS) throw new RetriesExhaustedError(name, { attempts: attempt, waitTooLong: true }, { cause: failure })
+    const isUnknownName = !this.hasHeardFromServer && errorCode(error) === 'ENOTFOUND'
+    if (trials.attempt >= (isUnknownName ? MAX_ATTEMPTS_UNKNOWN_NAME : MAX_ATTEMPTS)) await this.outOfAttempts(name, trials, error, stop)
+    trials.attempt++
+    return waitMs
+  }
+
+  /** Retry-After is a floor and holds for everyone, not only for the worker that was told. Resolves with the floor of this call alone. */
+  private async floor(name: string, trials: Trials, { error, wave }: Failure, stop: AbortSignal): Promise<number> {
+    if (error instanceof OtherHostError) {
+      const toldMs = error.retryAfterMs ?? 0
+      if (toldMs > MAX_TOLD_WAIT_MS) throw exhausted(name, trials, error)
+      return toldMs
+    }
+    if (!(error instanceof HttpStatusError)) return 0
+    const isThrottle = error.status === 429
+    const pauseMs = isThrottle ? this.throttles.refused(wave, error.retryAfterMs) : (error.retryAfterMs ?? 0)
+    if (pauseMs > MAX_TOLD_WAIT_MS) {
+      // A single call in trouble may not stop the run for as long as its server dreams up; a rate limit is everybody's.
+      if (!isThrottle && (await this.serverAnswers(stop))) throw exhausted(name, trials, error)
+      throw new RetriesExhaustedError(name, { attempts: trials.attempt, waitTooLong: true }, { cause: error })
+    }
     if (pauseMs > 0) {
-      limiter.pauseUntil(clock.now() + pauseMs)
-      this.deps.onPause?.(pauseMs, `${name} answered ${failure.status}`)
+      this.deps.limiter.pauseUntil(this.deps.clock.now() + pauseMs)
+      this.deps.onPause?.(pauseMs, `${name} answered ${error.status}`)
     }
+    return 0
   }
 
-  /** Tells one poisoned call from a server that is gone. Always throws. */
-  private async giveUp(
-    name: string,
-    { attempt, firstMs, failure }: { attempt: number; firstMs: number; failure: unknown },
-    stop: AbortSignal,
-  ): Promise<never> {
-    const othersWork = this.lastAliveMs >= firstMs
-    if (othersWork) throw new RetriesExhaustedError(name, { attempts: attempt, waitTooLong: false }, { cause: failure })
-    if (this.hasHeardFromServer && (await this.deps.probe(stop))) {
-      this.alive()
-      throw new RetriesExhaustedError(name, { attempts: attempt, waitTooLong: false }, { cause: failure })
-    }
-    throw new ServerDownError(name, attempt, { cause: failure })
+  /** Tells one poisoned call from a server that is gone. Throws, or lets the call begin anew, once, when only an outage was to blame. */
+  private async outOfAttempts(name: string, trials: Trials, error: unknown, stop: AbortSignal): Promise<void> {
+    if (this.lastAliveMs >= trials.previousFailureMs) throw exhausted(name, trials, error)
+    if (!(await this.serverAnswers(stop))) throw new ServerDownError(name, trials.attempt, error)
+    if (trials.isSecondRound) throw exhausted(name, trials, error)
+    trials.isSecondRound = true
+    trials.attempt = 0
+  }
+
+  private async serverAnswers(stop: AbortSignal): Promise<boolean> {
+    const answers = await this.probe.run(this.hasHeardFromServer, stop)
+    if (answers) this.alive(this.throttles.wave)
+    return answers
   }
 }
 
-/** No call gets through any more: the run saves its place and ends with 75. */
+function exhausted(name: string, trials: Trials, cause: unknown): RetriesExhaustedError {
+  const attempts = trials.attempt + (trials.isSecondRound ? MAX_ATTEMPTS : 0)
+  return new RetriesExhaustedError(name, { attempts, waitTooLong: false }, { cause })
+}
+
+/** No call gets through any more: the run saves its place and ends with 75. `cause` is the last failure. */
 export class ServerDownError extends Error {
-  constructor(call: string, attempts: number, options: ErrorOptions) {
-    const last = options.cause instanceof Error ? options.cause.message : String(options.cause)
-    super(`no answer after ${attempts} attempts of ${call}, and nothing else gets through: ${last}`, options)
+  constructor(call: string, attempts: number, cause: unknown) {
+    const last = cause instanceof Error ? cause.message : String(cause)
+    super(`no answer after ${attempts} attempts of ${call}, and nothing else gets through: ${last}`, { cause })
     this.name = 'ServerDownError'
   }
 }

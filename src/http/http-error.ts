@@ -26,6 +26,20 @@ export class BadBodyError extends Error {
   }
 }
 
+/** Another host than the account's, to which a file's address led, did not give the file: a fresh address may. Says nothing about the account. */
+export class OtherHostError extends Error {
+  readonly status: number
+  /** The wait that host asked for: a floor for this call alone. */
+  readonly retryAfterMs: number | undefined
+
+  constructor(call: string, answer: { status: number; retryAfterMs?: number | undefined }) {
+    super(`${call}: the file's host answered ${answer.status}`)
+    this.name = 'OtherHostError'
+    this.status = answer.status
+    this.retryAfterMs = answer.retryAfterMs
+  }
+}
+
 /** All attempts of one call failed while the server was otherwise answering, or a told wait was too long. `cause` is the last failure. */
 export class RetriesExhaustedError extends Error {
   readonly attempts: number
@@ -47,22 +61,28 @@ const TRANSIENT_CODE = new Set([
   'ECONNREFUSED',
   'EPIPE',
   'ETIMEDOUT',
+  'ECONNABORTED',
   'EAI_AGAIN',
+  'EAI_FAIL',
   'EHOSTUNREACH',
   'ENETUNREACH',
   'ENETDOWN',
+  'ENETRESET',
+  'EADDRNOTAVAIL',
   'ENOTFOUND',
   'UND_ERR_SOCKET',
   'UND_ERR_CONNECT_TIMEOUT',
   'UND_ERR_HEADERS_TIMEOUT',
   'UND_ERR_BODY_TIMEOUT',
   'UND_ERR_RES_CONTENT_LENGTH_MISMATCH',
-  // A broken status line or chunk: whatever sent it, the next try may get a whole answer.
-  'HPE_INVALID_CONSTANT',
-  'HPE_INVALID_CHUNK_SIZE',
-  'HPE_INVALID_CONTENT_LENGTH',
-  'HPE_UNEXPECTED_CONTENT_LENGTH',
+  // What was spoken was not TLS, or broke off: a proxy or balancer in trouble. Certificates have codes of their own.
+  'EPROTO',
+  'ERR_SSL_WRONG_VERSION_NUMBER',
+  'ERR_SSL_PACKET_LENGTH_TOO_LONG',
+  'ERR_SSL_UNEXPECTED_EOF_WHILE_READING',
 ])
+// A broken status line, header or chunk: whatever sent it, the next try may get a whole answer (llhttp's codes).
+const BROKEN_HTTP = /^HPE_/
 
 /** The error's `code`, its own or its cause's. */
 export function errorCode(error: unknown): string {
@@ -75,6 +95,7 @@ export function errorCode(error: unknown): string {
 /** The allow-list of what is passing; everything else is final at once. */
 export function isTransient(error: unknown): boolean {
   if (error instanceof HttpStatusError) return error.isChallenge || TRANSIENT_STATUS.has(error.status)
-  if (error instanceof BadBodyError) return true
-  return TRANSIENT_CODE.has(errorCode(error))
+  if (error instanceof BadBodyError || error instanceof OtherHostError) return true
+  const code = errorCode(error)
+  return TRANSIENT_CODE.has(code) || BROKEN_HTTP.test(code)
 }

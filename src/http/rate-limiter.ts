@@ -10,16 +10,18 @@ export interface Limiter {
   readonly callsPerMinute: number
 }
 
-// A timer may fire late; as many starts as fit in this time may then follow closely, so that lateness does not add up to lost calls.
+// A timer may fire late; as many starts as fit in this time may then follow closely, so that lateness does not add up to lost calls. Below the 600 ms
+// that the spacing leaves free in every 60 s, whatever the rate.
 const CATCH_UP_MS = 300
+// What the spacing leaves free absorbs the catching up and the network's jitter: a call sent in one window can arrive in the next.
+const SPARE = 1.01
 
-/**
- * Spaces starts evenly, so that no window of 60 s, wherever the server lets it begin, holds more than `callsPerMinute` of them.
- * The 1 % beyond that absorbs the network's jitter: a call sent in one window can arrive in the next.
- */
+/** Spaces starts evenly, so that no window of 60 s, wherever the server lets it begin, holds more than `callsPerMinute` of them. */
 export class RateLimiter implements Limiter {
   private freeAtMs = Number.NEGATIVE_INFINITY
   private pausedUntilMs = Number.NEGATIVE_INFINITY
+  /** The latest time seen: the machine's clock may be set back. */
+  private seenMs = Number.NEGATIVE_INFINITY
   private readonly clock: Pick<Clock, 'now' | 'sleep'>
   private rate: number
   private tail: Promise<void> = Promise.resolve()
@@ -39,30 +41,42 @@ export class RateLimiter implements Limiter {
   }
 
   acquire(signal: AbortSignal): Promise<void> {
-    if (this.rate === Number.POSITIVE_INFINITY && this.clock.now() >= this.pausedUntilMs) return Promise.resolve()
+    if (this.rate === Number.POSITIVE_INFINITY && this.now() >= this.pausedUntilMs) return Promise.resolve()
     // One waiter sleeps at a time; the others stand in line behind it, in order.
     const turn = this.tail.then(() => this.waitForTurn(signal))
     this.tail = turn.catch(() => {})
     return turn
   }
 
+  pauseUntil(timeMs: number): void {
+    this.now()
+    this.pausedUntilMs = Math.max(this.pausedUntilMs, timeMs)
+  }
+
+  onThrottled(): void {}
+
   private async waitForTurn(signal: AbortSignal): Promise<void> {
     for (;;) {
       signal.throwIfAborted()
-      const now = this.clock.now()
+      const now = this.now()
       const startAt = Math.max(this.freeAtMs, this.pausedUntilMs)
       if (now >= startAt) {
-        const intervalMs = this.rate === Number.POSITIVE_INFINITY ? 0 : (60_000 / this.rate) * 1.01
-        this.freeAtMs = Math.max(this.freeAtMs, now - Math.min(CATCH_UP_MS, intervalMs)) + intervalMs
+        const intervalMs = this.rate === Number.POSITIVE_INFINITY ? 0 : (60_000 / this.rate) * SPARE
+        this.freeAtMs = Math.max(this.freeAtMs, now - CATCH_UP_MS) + intervalMs
         return
       }
       await this.clock.sleep(startAt - now, signal)
     }
   }
 
-  pauseUntil(timeMs: number): void {
-    this.pausedUntilMs = Math.max(this.pausedUntilMs, timeMs)
+  /** The time now. When the clock was set back, what was planned moves with it: nobody waits for the difference. */
+  private now(): number {
+    const now = this.clock.now()
+    if (now < this.seenMs) {
+      this.freeAtMs -= this.seenMs - now
+      this.pausedUntilMs -= this.seenMs - now
+    }
+    this.seenMs = now
+    return now
   }
-
-  onThrottled(): void {}
 }

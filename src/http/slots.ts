@@ -1,11 +1,11 @@
 interface Waiter {
   start: () => void
-  priority: number
 }
 
 /** At most `size` holders at once; among the waiting the lowest priority number goes first, then who came first. */
 export class Slots {
   private free: number
+  /** Waiters by priority, a small whole number. */
   private readonly queues: Waiter[][] = []
 
   constructor(size: number) {
@@ -28,7 +28,6 @@ export class Slots {
         reject(signal.reason)
       }
       const waiter: Waiter = {
-        priority,
         start: () => {
           signal.removeEventListener('abort', onAbort)
           resolve()

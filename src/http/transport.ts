@@ -1,5 +1,6 @@
 import type { Readable } from 'node:stream'
 import type { Dispatcher } from 'undici'
+import { isDirect, proxyRefusal, readProxies, tunnelStatus } from './proxy.js'
 
 /** One request as it goes over the wire: no redirects followed, no retries. */
 export interface WireRequest {
@@ -22,78 +23,102 @@ export interface Target {
 }
 
 export interface Transport {
+  /** Rejects with the socket's own error, or with ConfigError when a proxy refuses for good. */
   request(target: Target, request: WireRequest, signal: AbortSignal): Promise<WireResponse>
   close(): Promise<void>
+}
+
+/** Longest waits of one request, in milliseconds. */
+export interface Timeouts {
+  connectMs: number
+  headersMs: number
+  bodyStallMs: number
 }
 
 export interface TransportOptions {
   connections: number
   /** HTTPS_PROXY, HTTP_PROXY, NO_PROXY are read from here. */
   env: NodeJS.ProcessEnv
+  timeouts?: Timeouts
 }
 
 // details.md 16
-const CONNECT_TIMEOUT_MS = 10_000
-const HEADERS_TIMEOUT_MS = 60_000
-const BODY_STALL_MS = 60_000
+const TIMEOUTS: Timeouts = { connectMs: 10_000, headersMs: 60_000, bodyStallMs: 60_000 }
 const KEEP_ALIVE_MS = 30_000
 
-/** Keep-alive connections over undici, through the environment's proxy where one is set. */
-export async function createTransport({ connections, env }: TransportOptions): Promise<Transport> {
+/** Keep-alive connections over undici, through the environment's proxy where one is set; this machine is always reached straight. */
+export async function createTransport({ connections, env, timeouts = TIMEOUTS }: TransportOptions): Promise<Transport> {
   const { Agent, EnvHttpProxyAgent } = await import('undici')
   const options = {
     connections,
-    connect: { timeout: CONNECT_TIMEOUT_MS },
-    headersTimeout: HEADERS_TIMEOUT_MS,
-    bodyTimeout: BODY_STALL_MS,
+    connect: { timeout: timeouts.connectMs },
+    headersTimeout: timeouts.headersMs,
+    bodyTimeout: timeouts.bodyStallMs,
     keepAliveTimeout: KEEP_ALIVE_MS,
     pipelining: 1,
   }
-  const httpProxy = env['HTTP_PROXY'] ?? env['http_proxy']
-  const httpsProxy = env['HTTPS_PROXY'] ?? env['https_proxy']
-  const proxied = httpProxy !== undefined || httpsProxy !== undefined
-  const dispatcher: Dispatcher = proxied
-    ? new EnvHttpProxyAgent({
-        ...options,
-        ...(httpProxy === undefined ? {} : { httpProxy }),
-        ...(httpsProxy === undefined ? {} : { httpsProxy }),
-        noProxy: env['NO_PROXY'] ?? env['no_proxy'] ?? '',
-      })
-    : new Agent(options)
+  const proxies = readProxies(env)
+  const direct: Dispatcher = new Agent(options)
+  // Empty where unset: undici would otherwise look into the process's own environment.
+  const proxied: Dispatcher =
+    proxies === undefined
+      ? direct
+      : new EnvHttpProxyAgent({
+          ...options,
+          httpProxy: proxies.http ?? '',
+          httpsProxy: proxies.https ?? '',
+          noProxy: proxies.noProxy,
+        })
 
   return {
     async request({ origin, path }, request, signal) {
-      const response = await dispatcher.request({
-        origin,
-        path,
-        method: request.method,
-        headers: request.headers,
-        body: request.body ?? null,
-        signal,
-      })
-      return {
-        status: response.statusCode,
-        header: (name) => {
-          const value = response.headers[name]
-          return Array.isArray(value) ? value.join(', ') : value
-        },
-        body: response.body,
+      const dispatcher = isDirect(origin) ? direct : proxied
+      try {
+        const response = await dispatcher.request({
+          origin,
+          path,
+          method: request.method,
+          // Without this a server may choose any encoding (RFC 9110, 12.5.3).
+          headers: { 'accept-encoding': 'identity', ...request.headers },
+          body: request.body ?? null,
+          signal,
+        })
+        return {
+          status: response.statusCode,
+          header: (name) => {
+            const value = response.headers[name]
+            return Array.isArray(value) ? value.join(', ') : value
+          },
+          body: response.body,
+        }
+      } catch (error) {
+        throw proxyRefusal(error, origin) ?? (tunnelStatus(error) === undefined ? error : new ProxyTroubleError(error))
       }
     },
-    close: () => dispatcher.destroy(),
+    close: async () => {
+      await Promise.all([direct.destroy(), proxied === direct ? undefined : proxied.destroy()])
+    },
+  }
+}
+
+/** The proxy could not reach the target just now; its `code` counts as passing trouble. */
+class ProxyTroubleError extends Error {
+  readonly code = 'ECONNREFUSED'
+
+  constructor(cause: unknown) {
+    super(`the proxy answered ${tunnelStatus(cause)}`, { cause })
+    this.name = 'ProxyTroubleError'
   }
 }
 
 /** Reads a body to its end, at most `maxBytes`; more is undefined and the connection is given up. */
-export async function readBody(body: Readable, maxBytes: number): Promise<Buffer | undefined> {
+export async function readBody(body: AsyncIterable<Buffer>, maxBytes: number): Promise<Buffer | undefined> {
   const chunks: Buffer[] = []
   let bytes = 0
-  for await (const chunk of body as AsyncIterable<Buffer>) {
+  for await (const chunk of body) {
     bytes += chunk.length
-    if (bytes > maxBytes) {
-      body.destroy()
-      return undefined
-    }
+    // Leaving the loop destroys the stream.
+    if (bytes > maxBytes) return undefined
     chunks.push(chunk)
   }
   return chunks.length === 1 && chunks[0] !== undefined ? chunks[0] : Buffer.concat(chunks, bytes)

@@ -1,4 +1,5 @@
-import { isObject, text } from './shapes.js'
+import { isObject } from '../util/is-object.js'
+import { text } from './shapes.js'
 
 /** `unknown`: the field's type is not known; try the attachment path, on 404 the image path (details.md 15). */
 export type FileKind = 'attachment' | 'image' | 'unknown'
@@ -56,10 +57,16 @@ export function findFiles(record: unknown, types: FieldTypes): FileRef[] {
   return found
 }
 
-/** A child table comes as an array of rows, or as an object keyed by row number or row id. */
+/** A child table comes as an array of rows, or as an object keyed by row number or row id; `Data` is taken, too, as everywhere else. */
 function entriesOf(value: unknown): Array<[string, unknown]> {
-  if (Array.isArray(value)) return value.map((row, index) => [String(index + 1), row])
+  const rows = Array.isArray(value) ? value : dataOf(value)
+  if (rows !== undefined) return rows.map((row, index) => [String(index + 1), row])
   return isObject(value) ? Object.entries(value) : []
+}
+
+function dataOf(value: unknown): unknown[] | undefined {
+  const data: unknown = isObject(value) && Object.hasOwn(value, 'Data') ? value['Data'] : undefined
+  return Array.isArray(data) ? data : undefined
 }
 
 interface Place {
@@ -105,8 +112,8 @@ function fileValues(value: object, kind: FileKind): Array<[string | undefined, R
   const accept: (candidate: unknown) => candidate is Record<string, unknown> = kind === 'unknown' ? looksLikeFile : isNamedFile
   if (Array.isArray(value)) return value.filter(accept).map((file) => [undefined, file])
   if (!isObject(value)) return []
-  const data: unknown = Object.hasOwn(value, 'Data') ? value['Data'] : undefined
-  if (Array.isArray(data)) return data.filter(accept).map((file) => [undefined, file])
+  const data = dataOf(value)
+  if (data !== undefined) return data.filter(accept).map((file) => [undefined, file])
   if (accept(value)) return [[undefined, value]]
   return Object.entries(value).flatMap(([id, file]): Array<[string, Record<string, unknown>]> => (accept(file) ? [[id, file]] : []))
 }

@@ -1,10 +1,13 @@
-import { ConfigError, KeysRefusedError, TryLaterError, WrongHostError } from '../errors.js'
-import { type Caller, ServerDownError } from '../http/caller.js'
-import { BadBodyError, errorCode, HttpStatusError, RetriesExhaustedError } from '../http/http-error.js'
-import { parseRetryAfter } from '../http/retry-after.js'
+import { isUtf8 } from 'node:buffer'
+import { WrongHostError } from '../errors.js'
+import type { Caller } from '../http/caller.js'
+import { decodedBody } from '../http/decode-body.js'
+import { BadBodyError, HttpStatusError } from '../http/http-error.js'
+import { parseHttpDate, parseRetryAfter } from '../http/retry-after.js'
 import { readBody, type Transport, type WireResponse } from '../http/transport.js'
-import { ApiError } from './api-error.js'
 import { buildPath, ENDPOINTS, type EndpointName, type EndpointSpec, type PathValues } from './endpoints.js'
+import type { JsonAnswer } from './shapes.js'
+import { translate } from './translate.js'
 
 export interface ClientOptions {
   /** `https://acme.kissflow.com`, no trailing slash. */
@@ -40,15 +43,10 @@ export interface ApiCall {
 /** Who goes first when connections are short: what tells the totals, then records, then what hangs on them. */
 export const PRIORITY = { list: 0, item: 2, file: 1 } as const
 
-export interface JsonAnswer {
-  /** The body as sent, valid JSON in UTF-8 without a byte order mark. */
-  bytes: Buffer
-  value: unknown
-}
-
 // No page or item comes near this; past it the answer is not one we asked for.
 const MAX_JSON_BYTES = 256 * 1024 * 1024
 const MAX_ERROR_BODY_BYTES = 64 * 1024
+const MAX_REDIRECTS = 3
 
 /** Speaks to one account. Errors: ApiError (final answer), RetriesExhaustedError (this call alone fails), and the run-ending ones of errors.ts. */
 export class KissflowClient {
@@ -96,11 +94,12 @@ export class KissflowClient {
     try {
       return await this.deps.caller.call(name, task, { priority }, stop)
     } catch (error) {
-      throw this.translate(error, name)
+      const { origin, options, deps } = this
+      throw translate(error, name, { origin, accountId: options.accountId, wasHeard: deps.caller.hasHeardFromServer })
     }
   }
 
-  /** Sends one request to the account itself, counted. Resolves with any status below 400; throws HttpStatusError otherwise. */
+  /** Sends one request to the account itself, counted. Resolves with any status below 400; throws HttpStatusError or the socket's error otherwise. */
   async send(
     name: string,
     path: string,
@@ -117,10 +116,12 @@ export class KissflowClient {
   /** Throws HttpStatusError for 400 and above, with the told wait and the beginning of the body. */
   async checkStatus(name: string, response: WireResponse): Promise<WireResponse> {
     if (response.status < 400) return response
-    const body = await readBody(response.body, MAX_ERROR_BODY_BYTES).catch(() => undefined)
+    const body = await readBody(decodedBody(name, response), MAX_ERROR_BODY_BYTES).catch(() => undefined)
+    // A told date is measured by the clock that told it: the machine's own may be off.
+    const now = parseHttpDate(response.header('date')) ?? this.deps.now()
     throw new HttpStatusError(name, {
       status: response.status,
-      retryAfterMs: parseRetryAfter(response.header('retry-after'), this.deps.now()),
+      retryAfterMs: parseRetryAfter(response.header('retry-after'), now),
       isChallenge: response.header('cf-mitigated') === 'challenge',
       body: body?.toString('utf8') ?? '',
     })
@@ -128,73 +129,44 @@ export class KissflowClient {
 
   private async fetchJson(name: string, path: string, call: ApiCall): Promise<JsonAnswer> {
     const method = (ENDPOINTS[call.endpoint] as EndpointSpec).method ?? 'GET'
-    const response = await this.send(name, path, { method, body: call.body === undefined ? undefined : JSON.stringify(call.body) })
-    if (response.status >= 300) {
-      const location = response.header('location') ?? 'nowhere'
+    const body = call.body === undefined ? undefined : JSON.stringify(call.body)
+    let response = await this.send(name, path, { method, body })
+    for (let hops = 0; response.status >= 300; hops++) {
+      const location = response.header('location') ?? ''
       await response.body.dump({ limit: MAX_ERROR_BODY_BYTES })
-      throw new WrongHostError(`${this.origin} sends its callers to ${safeOrigin(location, this.origin)}.`, {
-        hint: 'Set account.subdomain and account.domain, or account.baseUrl, to the address the account really has.',
-      })
+      response = await this.send(name, this.redirected(name, { location, path, status: response.status, hops }), { method, body })
     }
-    const body = await readBody(response.body, MAX_JSON_BYTES)
-    if (body === undefined)
-      throw new ApiError(name, new HttpStatusError(name, { status: response.status, body: '{"en_message":"body larger than 256 MiB"}' }))
-    const bytes = body[0] === 0xef && body[1] === 0xbb && body[2] === 0xbf ? body.subarray(3) : body
+    return this.readJson(name, response)
+  }
+
+  /** Where a redirect within the account leads (a missing slash, say). Any other is no answer; before the first good answer it means the wrong host. */
+  private redirected(name: string, from: { location: string; path: string; status: number; hops: number }): string {
+    const base = new URL(from.path, this.origin)
+    const target = from.location !== '' && URL.canParse(from.location, base.href) ? new URL(from.location, base) : undefined
+    if (target?.origin === this.origin && from.hops < MAX_REDIRECTS) return `${target.pathname}${target.search}`
+    const where = target === undefined ? 'nowhere' : target.origin
+    if (this.deps.caller.hasHeardFromServer) throw unusable(name, from.status, `redirected to ${where}`)
+    throw new WrongHostError(`${this.origin} sends its callers to ${where}.`, {
+      hint: 'Set account.subdomain and account.domain, or account.baseUrl, to the address the account really has.',
+    })
+  }
+
+  private async readJson(name: string, response: WireResponse): Promise<JsonAnswer> {
+    const body = await readBody(decodedBody(name, response), MAX_JSON_BYTES)
+    if (body === undefined) throw unusable(name, response.status, 'the answer is larger than 256 MiB')
+    if (response.status === 204) throw unusable(name, response.status, 'the answer has no content')
+    const text = body[0] === 0xef && body[1] === 0xbb && body[2] === 0xbf ? body.subarray(3) : body
+    // No JSON text may hold other bytes (RFC 8259, 8.1), and no reader of the backup would take them.
+    const bytes = isUtf8(text) ? text : Buffer.from(text.toString('utf8'))
     try {
       return { bytes, value: JSON.parse(bytes.toString('utf8')) }
     } catch (error) {
       throw new BadBodyError(name, 'the body is not whole JSON', { cause: error })
     }
   }
-
-  private translate(error: unknown, name: string): unknown {
-    if (error instanceof HttpStatusError) {
-      const answer = new ApiError(name, error)
-      if (error.status === 401) {
-        return new KeysRefusedError(`Kissflow refused the access keys of account ${this.options.accountId} (401).`, {
-          cause: answer,
-          hint: 'Check KISSFLOW_ACCESS_KEY_ID and KISSFLOW_ACCESS_KEY_SECRET, or make a new key: Kissflow, Settings, API authentication.',
-        })
-      }
-      if (answer.type.startsWith('DomainMiss')) {
-        return new WrongHostError(`${this.origin} is not the host of account ${this.options.accountId}.`, {
-          cause: answer,
-          hint: 'Compare account.subdomain, account.domain and account.accountId with the address in the browser.',
-        })
-      }
-      return answer
-    }
-    if (error instanceof RetriesExhaustedError && error.waitTooLong) {
-      return new TryLaterError(`Kissflow asks for a wait of more than 15 minutes. Progress is saved.`, {
-        cause: error,
-        code: 'E_THROTTLED',
-        hint: 'Run the same command again later.',
-      })
-    }
-    if (error instanceof ServerDownError) {
-      if (errorCode(error) === 'ENOTFOUND' && !this.deps.caller.hasHeardFromServer) {
-        return new WrongHostError(`There is no host named ${new URL(this.origin).hostname}.`, {
-          cause: error,
-          hint: 'Check account.subdomain and account.domain, and that this machine can look up names.',
-        })
-      }
-      return new TryLaterError(`Kissflow at ${this.origin} does not answer. Progress is saved.`, {
-        cause: error,
-        code: 'E_UNREACHABLE',
-        hint: 'Run the same command again later; it continues where it stopped.',
-      })
-    }
-    if (errorCode(error) === 'ERR_TLS_CERT_ALTNAME_INVALID' || /CERT|SELF_SIGNED|UNABLE_TO_VERIFY/.test(errorCode(error))) {
-      return new ConfigError(`The certificate of ${this.origin} is not trusted: ${errorCode(error)}.`, {
-        cause: error,
-        code: 'E_CERTIFICATE',
-        hint: 'For a certificate authority of your own set NODE_EXTRA_CA_CERTS to its file.',
-      })
-    }
-    return error
-  }
 }
 
-function safeOrigin(location: string, base: string): string {
-  return URL.canParse(location, base) ? new URL(location, base).origin : 'an unreadable address'
+/** A final answer that is of no use, in the form of one that says so itself. */
+function unusable(name: string, status: number, why: string): HttpStatusError {
+  return new HttpStatusError(name, { status, body: JSON.stringify({ en_message: why }) })
 }

@@ -1,3 +1,5 @@
+import { ConfigError } from '../errors.js'
+
 /** How sure we are of an endpoint: in Kissflow's own reference, seen in working public client code, or neither (kissflow-api.md). */
 export type Certainty = 'documented' | 'observed' | 'assumed'
 
@@ -95,21 +97,31 @@ export const ENDPOINTS = {
 
 export type EndpointName = keyof typeof ENDPOINTS
 
-/** Values for the placeholders of a path; missing ones are an error in the caller. */
+/** Values for the placeholders of a path. */
 export type PathValues = Record<string, string>
 
-function fill(template: string, values: PathValues): string {
-  return template.replace(/\{(\w+)\}/g, (_, name: string) => {
-    const value = values[name]
-    if (value === undefined) throw new Error(`no value for {${name}} in ${template}`)
-    // A segment of dots alone would be taken as a step up by whatever resolves the URL.
-    const encode = (segment: string): string =>
-      /^\.{1,2}$/.test(segment) ? segment.replace(/\./g, '%2E') : encodeURIComponent(segment.toWellFormed())
-    return name === 'key' ? value.split('/').map(encode).join('/') : encode(value)
+function fill(name: EndpointName, template: string, values: PathValues): string {
+  return template.replace(/\{(\w+)\}/g, (_, placeholder: string) => {
+    const value = Object.hasOwn(values, placeholder) ? values[placeholder] : undefined
+    if (value === undefined) {
+      throw new ConfigError(`api.endpoints: the path of ${name} asks for {${placeholder}}, which this call does not have.`, {
+        hint: `The built-in path is ${ENDPOINTS[name].path}; use the placeholders that stand there.`,
+      })
+    }
+    return placeholder === 'key' ? value.split('/').map(encodeSegment).join('/') : encodeSegment(value)
   })
 }
 
-/** Path and query of one call. `overrides` are the config's `api.endpoints`: templates that replace a path, query included if they have one. */
+function encodeSegment(segment: string): string {
+  // A segment of dots alone would be taken as a step up by whatever resolves the URL.
+  if (segment === '.' || segment === '..') return segment.replaceAll('.', '%2E')
+  return encodeURIComponent(segment.toWellFormed())
+}
+
+/**
+ * Path and query of one call. `overrides` are the config's `api.endpoints`: templates that replace a path, query included if they have one. Throws
+ * ConfigError for a placeholder that the call has no value for.
+ */
 export function buildPath(
   name: EndpointName,
   values: PathValues,
@@ -118,10 +130,12 @@ export function buildPath(
 ): string {
   const spec: EndpointSpec = ENDPOINTS[name]
   const override = overrides[name]
-  const [path = '', ownQuery] = (override ?? spec.path).split('?', 2)
+  const template = override ?? spec.path
+  const mark = template.indexOf('?')
   const parts: string[] = []
-  if (ownQuery !== undefined) parts.push(fill(ownQuery, values))
-  else for (const [key, value] of Object.entries(spec.query ?? {})) parts.push(`${key}=${fill(value, values)}`)
-  for (const [key, value] of Object.entries(extraQuery)) parts.push(`${key}=${encodeURIComponent(value)}`)
-  return fill(path, values) + (parts.length === 0 ? '' : `?${parts.join('&')}`)
+  if (mark !== -1) parts.push(fill(name, template.slice(mark + 1), values))
+  else for (const [key, value] of Object.entries(spec.query ?? {})) parts.push(`${key}=${fill(name, value, values)}`)
+  for (const [key, value] of Object.entries(extraQuery)) parts.push(`${key}=${encodeURIComponent(value.toWellFormed())}`)
+  const query = parts.filter((part) => part !== '').join('&')
+  return fill(name, mark === -1 ? template : template.slice(0, mark), values) + (query === '' ? '' : `?${query}`)
 }

@@ -1,5 +1,12 @@
+import { isObject } from '../util/is-object.js'
 import { type Slice, sliceArray, sliceObject } from '../util/json-slices.js'
-import type { JsonAnswer } from './client.js'
+
+/** One JSON answer. */
+export interface JsonAnswer {
+  /** The body as sent, valid JSON in UTF-8 without a byte order mark. */
+  bytes: Buffer
+  value: unknown
+}
 
 /** One row of a list: parsed to steer by, and its bytes as sent. */
 export interface Row {
@@ -13,11 +20,6 @@ export interface ListPage {
   columns: Slice | undefined
   /** `count` where the envelope has it: a form's total, or just the page. */
   count: number | undefined
-}
-
-/** A plain object, not an array, not null. */
-export function isObject(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value)
 }
 
 function own(value: Record<string, unknown>, key: string): unknown {
@@ -40,45 +42,50 @@ export function count(value: unknown): number | undefined {
 }
 
 /**
- * The rows of a list answer in any of the three documented envelopes: a bare array, `{"Data":[…]}`, `{"Table_<Name>":[{"response":[…]}]}`.
- * Undefined when it is none of them. A bare object without an envelope counts as one row where `allowSingle` says so (fields may come so).
+ * The rows of a list answer in any of the three documented envelopes: a bare array, `{"Data":[…]}`, `{"Table_<Name>":[{"response":[…]}]}`; null in the
+ * place of rows is none. Undefined when it is none of them. A bare object without an envelope counts as one row where `allowSingle` says so (fields
+ * may come so).
  */
 export function readList(answer: JsonAnswer, options: { allowSingle?: boolean } = {}): ListPage | undefined {
   const { bytes, value } = answer
   if (Array.isArray(value)) return { rows: zip(value, sliceArray(bytes)), columns: undefined, count: undefined }
   if (!isObject(value)) return undefined
-  const rows: Row[] = []
-  let found = false
-  let columns: Slice | undefined
-  for (const member of sliceObject(bytes)) {
-    const content = own(value, member.key)
-    if (member.key === 'Data' && Array.isArray(content)) {
-      found = true
-      rows.push(...zip(content, sliceArray(bytes, member)))
-    } else if (member.key === 'Columns') {
-      columns = member
-    } else if (member.key.startsWith('Table_') && Array.isArray(content)) {
-      found = true
-      sliceArray(bytes, member).forEach((element, index) => {
-        const table: unknown = content[index]
-        if (!isObject(table)) return
-        for (const inner of sliceObject(bytes, element)) {
-          const response = own(table, inner.key)
-          if (inner.key === 'response' && Array.isArray(response)) rows.push(...zip(response, sliceArray(bytes, inner)))
-        }
-      })
-    }
-  }
-  if (!found) {
+  const members = membersOf(bytes)
+  const tables = [...members.keys()].filter((key) => key.startsWith('Table_'))
+  const lists = tables.flatMap((key) => tableRows(bytes, own(value, key), members.get(key)) ?? [])
+  const data = rowsAt(bytes, value, { members, key: 'Data' })
+  const rows = [...(data ?? []), ...lists.flat()]
+  if (data === undefined && lists.length === 0) {
     if (options.allowSingle !== true) return undefined
     const whole = { start: 0, end: bytes.length }
-    return { rows: Object.keys(value).length === 0 ? [] : [{ value, slice: whole }], columns: undefined, count: undefined }
+    return { rows: members.size === 0 ? [] : [{ value, slice: whole }], columns: undefined, count: undefined }
   }
-  return { rows, columns, count: count(own(value, 'count')) }
+  return { rows, columns: members.get('Columns'), count: count(own(value, 'count')) }
+}
+
+/** Where the members of an object stand. Of equal keys the last one counts, as for JSON.parse. */
+function membersOf(bytes: Buffer, within?: Slice): Map<string, Slice> {
+  return new Map(sliceObject(bytes, within).map(({ key, start, end }) => [key, { start, end }]))
+}
+
+/** The rows of each `response` in a `Table_…` member; undefined when it is not in that form. */
+function tableRows(bytes: Buffer, table: unknown, slice: Slice | undefined): Row[][] | undefined {
+  if (table === null) return [[]]
+  if (!Array.isArray(table)) return undefined
+  return sliceArray(bytes, slice).map((element, index) => {
+    const part: unknown = table[index]
+    return (isObject(part) ? rowsAt(bytes, part, { members: membersOf(bytes, element), key: 'response' }) : undefined) ?? []
+  })
+}
+
+function rowsAt(bytes: Buffer, object: Record<string, unknown>, at: { members: Map<string, Slice>; key: string }): Row[] | undefined {
+  const content = own(object, at.key)
+  const slice = at.members.get(at.key)
+  if (slice === undefined || content === null) return slice === undefined ? undefined : []
+  return Array.isArray(content) ? zip(content, sliceArray(bytes, slice)) : undefined
 }
 
 function zip(values: unknown[], slices: Slice[]): Row[] {
-  // Equal lengths unless the same key stands twice in an object; then the last one counts, as for JSON.parse.
   return values.flatMap((value, index) => {
     const slice = slices[index]
     return slice === undefined ? [] : [{ value, slice }]

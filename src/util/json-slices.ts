@@ -118,13 +118,17 @@ export function compactJson(json: Buffer): Buffer {
   return out.subarray(0, length)
 }
 
-/** The text of a top-level member of the object, found without parsing the rest; undefined when it is missing or no string. Valid JSON only. */
+/**
+ * The text of a top-level member of the object, found without parsing the rest; of equal keys the last one counts, as for JSON.parse. Undefined when it
+ * is missing or no string. Valid JSON only.
+ */
 export function topLevelText(json: Buffer, key: string): string | undefined {
   const quoted = Buffer.from(JSON.stringify(key))
   let at = skipSpace(json, 0)
   if (json[at] !== OPEN_BRACE) return undefined
   // A key that stands nowhere is not at the top either; the search is native.
   if (json.indexOf(quoted) === -1) return undefined
+  let found: string | undefined
   at = skipSpace(json, at + 1)
   while (at < json.length && json[at] !== CLOSE_BRACE) {
     const keyEnd = skipString(json, at)
@@ -132,9 +136,9 @@ export function topLevelText(json: Buffer, key: string): string | undefined {
     at = skipSpace(json, keyEnd)
     if (json[at] === COLON) at = skipSpace(json, at + 1)
     const end = skipValue(json, at)
-    if (isIt) return json[at] === QUOTE ? String(JSON.parse(json.toString('utf8', at, end))) : undefined
+    if (isIt) found = json[at] === QUOTE ? String(JSON.parse(json.toString('utf8', at, end))) : undefined
     at = skipSpace(json, end)
     if (json[at] === COMMA) at = skipSpace(json, at + 1)
   }
-  return undefined
+  return found
 }

@@ -1,21 +1,27 @@
 /** Wakes whoever waits for news. A beat between two waits is not lost to a waiter that looked before it: check the state, then wait. */
 export class Pulse {
-  private waiting: Array<() => void> = []
+  private readonly waiting = new Set<() => void>()
 
   beat(): void {
-    for (const wake of this.waiting.splice(0)) wake()
+    const wakers = [...this.waiting]
+    this.waiting.clear()
+    for (const wake of wakers) wake()
   }
 
   /** Resolves at the next beat; rejects when `signal` aborts. */
   async wait(signal: AbortSignal): Promise<void> {
     signal.throwIfAborted()
     await new Promise<void>((resolve, reject) => {
-      const onAbort = (): void => reject(signal.reason)
-      signal.addEventListener('abort', onAbort, { once: true })
-      this.waiting.push(() => {
+      const wake = (): void => {
         signal.removeEventListener('abort', onAbort)
         resolve()
-      })
+      }
+      const onAbort = (): void => {
+        this.waiting.delete(wake)
+        reject(signal.reason)
+      }
+      signal.addEventListener('abort', onAbort, { once: true })
+      this.waiting.add(wake)
     })
   }
 }

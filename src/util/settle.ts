@@ -11,22 +11,33 @@ export async function forEachLimit<T>(
   task: (input: T) => Promise<void>,
 ): Promise<void> {
   const running = new Set<Promise<void>>()
-  let failed = false
-  let failure: unknown
+  let failure: { reason: unknown } | undefined
+  // Not Promise.race: each race would leave a reaction behind on whichever task runs longest.
+  let onDone: () => void = () => {}
   try {
     for await (const input of inputs) {
-      if (failed) break
-      const promise: Promise<void> = task(input)
-        .catch((error: unknown) => {
-          if (!failed) failure = error
-          failed = true
+      if (failure !== undefined) break
+      const promise: Promise<void> = start(task, input)
+        .catch((reason: unknown) => {
+          failure ??= { reason }
         })
-        .finally(() => running.delete(promise))
+        .finally(() => {
+          running.delete(promise)
+          onDone()
+        })
       running.add(promise)
-      if (running.size >= limit) await Promise.race(running)
+      if (running.size >= limit) {
+        await new Promise<void>((resolve) => {
+          onDone = resolve
+        })
+      }
     }
   } finally {
     await Promise.all(running)
   }
-  if (failed) throw failure
+  if (failure !== undefined) throw failure.reason
+}
+
+async function start<T>(task: (input: T) => Promise<void>, input: T): Promise<void> {
+  await task(input)
 }

@@ -44,8 +44,12 @@ export function parseDuration(text: string): number | undefined {
   const match = /^\s*(\d+(?:\.\d+)?)\s*([a-z]+)\s*$/i.exec(text)
   if (match?.[1] === undefined || match[2] === undefined) return undefined
   const name = match[2].toLowerCase()
-  const unit = DURATION_UNITS_MS[name] ?? (name.length > 1 && name.endsWith('s') ? DURATION_UNITS_MS[name.slice(0, -1)] : undefined)
+  const unit = durationUnitMs(name) ?? (name.length > 1 && name.endsWith('s') ? durationUnitMs(name.slice(0, -1)) : undefined)
   return unit === undefined ? undefined : Math.round(Number(match[1]) * unit)
+}
+
+function durationUnitMs(name: string): number | undefined {
+  return Object.hasOwn(DURATION_UNITS_MS, name) ? DURATION_UNITS_MS[name] : undefined
 }
 
 /** `3.42 GB`, `812 kB`, `17 B`: powers of 1000, three digits. */

@@ -1,7 +1,8 @@
 import { RetriesExhaustedError } from '../../http/http-error.js'
 import { ApiError } from '../../kissflow/api-error.js'
-import type { ApiCall, JsonAnswer, KissflowClient } from '../../kissflow/client.js'
-import { RedirectRefusedError } from '../../kissflow/download.js'
+import type { ApiCall, KissflowClient } from '../../kissflow/client.js'
+import { FileUnreachableError } from '../../kissflow/download.js'
+import type { JsonAnswer } from '../../kissflow/shapes.js'
 import type { RunStore } from '../../state/run-store.js'
 import type { Clock } from '../../util/clock.js'
 import type { Category, Emit } from '../events.js'
@@ -51,7 +52,7 @@ export function callFailure(error: unknown): CallFailure | undefined {
     const status = error.cause instanceof Error && 'status' in error.cause ? Number(error.cause.status) : null
     return { kind: 'failed', httpStatus: status, message: error.message, cause: error }
   }
-  if (error instanceof RedirectRefusedError) return { kind: 'failed', httpStatus: null, message: error.message }
+  if (error instanceof FileUnreachableError) return { kind: 'failed', httpStatus: null, message: error.message }
   return undefined
 }
 

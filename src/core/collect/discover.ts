@@ -1,5 +1,6 @@
 import type { EndpointName } from '../../kissflow/endpoints.js'
-import { isObject, text } from '../../kissflow/shapes.js'
+import { text } from '../../kissflow/shapes.js'
+import { isObject } from '../../util/is-object.js'
 import { FLOW_FOLDERS, type FlowType } from '../pack/source.js'
 import type { CallFailure, CollectContext } from './context.js'
 import type { FlowInfo } from './flow.js'

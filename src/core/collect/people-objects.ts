@@ -1,6 +1,7 @@
-import { isObject, rowId, text } from '../../kissflow/shapes.js'
+import { rowId, text } from '../../kissflow/shapes.js'
 import type { Collection } from '../../state/collection.js'
 import type { RunStore } from '../../state/run-store.js'
+import { isObject } from '../../util/is-object.js'
 import { sliceArray, sliceObject } from '../../util/json-slices.js'
 import { ids, kindOf, PEOPLE } from './people.js'
 

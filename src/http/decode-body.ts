@@ -1,0 +1,43 @@
+import type { Duplex, Readable } from 'node:stream'
+import { pipeline } from 'node:stream/promises'
+import { createBrotliDecompress, createGunzip, createInflate } from 'node:zlib'
+import { BadBodyError } from './http-error.js'
+import type { WireResponse } from './transport.js'
+
+const DECODERS = { gzip: createGunzip, 'x-gzip': createGunzip, br: createBrotliDecompress, deflate: createInflate } as const
+
+/**
+ * A body's content, whatever encoding the server chose though none was asked for. Throws BadBodyError where the encoding is unknown, or the body does
+ * not hold to it.
+ */
+export async function* decodedBody(call: string, response: WireResponse): AsyncGenerator<Buffer> {
+  const encoding = response.header('content-encoding')?.trim().toLowerCase() ?? ''
+  const body: AsyncIterable<Buffer> = response.body
+  if (encoding === '' || encoding === 'identity') {
+    yield* body
+    return
+  }
+  const decoder = Object.hasOwn(DECODERS, encoding) ? DECODERS[encoding as keyof typeof DECODERS]() : undefined
+  if (decoder === undefined) {
+    response.body.destroy()
+    throw new BadBodyError(call, 'the body is encoded in a way nobody asked for')
+  }
+  yield* through(call, response.body, decoder)
+}
+
+async function* through(call: string, source: Readable, decoder: Duplex): AsyncGenerator<Buffer> {
+  const piped = pipeline(source, decoder)
+  // Reported where the decoder is read: it is destroyed with the same error.
+  piped.catch(() => {})
+  try {
+    yield* decoder as AsyncIterable<Buffer>
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && String(error.code).startsWith('Z_')) {
+      throw new BadBodyError(call, 'the body is not what its encoding says', { cause: error })
+    }
+    throw error
+  } finally {
+    source.destroy()
+    decoder.destroy()
+  }
+}
