@@ -1,4 +1,5 @@
 import { Command } from 'commander'
+import { addAdminCommands } from './cli-admin.js'
 import { addEverydayCommands } from './cli-everyday.js'
 import type { CommandContext, GlobalFlags } from './commands/command-context.js'
 import type { RunCommandOptions } from './commands/run.js'
@@ -133,6 +134,7 @@ export function buildProgram(deps: ProgramDeps): Command {
   add('unlock', 'remove a lock whose owner is gone')
     .option('--force', 'also a lock of another host, when you know that it is dead')
     .action(run(async () => (await import('./commands/unlock.js')).unlockCommand))
+  addAdminCommands({ add, run })
   addEverydayCommands({ program, add, run })
   return program
 }
