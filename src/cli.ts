@@ -1,4 +1,5 @@
 import { Command } from 'commander'
+import { addAdminCommands } from './cli-admin.js'
 import { addBackupCommands } from './cli-backups.js'
 import { addEverydayCommands } from './cli-everyday.js'
 import type { CommandContext, GlobalFlags } from './commands/command-context.js'
@@ -140,6 +141,7 @@ export function buildProgram(deps: ProgramDeps): Command {
     .option('--force', 'also a lock of another host, when you know that it is dead')
     .action(run(async () => (await import('./commands/unlock.js')).unlockCommand))
   addBackupCommands({ program, add, run })
+  addAdminCommands({ add, run })
   addEverydayCommands({ program, add, run })
   return program
 }
