@@ -1,5 +1,6 @@
 import type { EndpointName } from '../../kissflow/endpoints.js'
-import { isObject, text } from '../../kissflow/shapes.js'
+import { text } from '../../kissflow/shapes.js'
+import { isObject } from '../../util/is-object.js'
 import type { CallFailure } from '../collect/context.js'
 import type { FlowInfo } from '../collect/flow.js'
 import { matchesAny } from '../collect/patterns.js'

@@ -1,4 +1,5 @@
-import { count, isObject } from '../../kissflow/shapes.js'
+import { count } from '../../kissflow/shapes.js'
+import { isObject } from '../../util/is-object.js'
 import { forEachLimit } from '../../util/settle.js'
 import { auditDays } from '../collect/audit.js'
 import type { CallFailure } from '../collect/context.js'
