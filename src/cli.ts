@@ -1,6 +1,7 @@
 import { Command } from 'commander'
 import { addBackupCommands } from './cli-backups.js'
 import { addEverydayCommands } from './cli-everyday.js'
+import { addReadingCommands } from './cli-reading.js'
 import type { CommandContext, GlobalFlags } from './commands/command-context.js'
 import type { DemoCommandOptions } from './commands/demo.js'
 import type { RunCommandOptions } from './commands/run.js'
@@ -140,6 +141,7 @@ export function buildProgram(deps: ProgramDeps): Command {
     .option('--force', 'also a lock of another host, when you know that it is dead')
     .action(run(async () => (await import('./commands/unlock.js')).unlockCommand))
   addBackupCommands({ program, add, run })
+  addReadingCommands({ program, add, run })
   addEverydayCommands({ program, add, run })
   return program
 }
