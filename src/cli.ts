@@ -2,6 +2,7 @@ import { Command } from 'commander'
 import { addAdminCommands } from './cli-admin.js'
 import { addBackupCommands } from './cli-backups.js'
 import { addEverydayCommands } from './cli-everyday.js'
+import { addReadingCommands } from './cli-reading.js'
 import type { CommandContext, GlobalFlags } from './commands/command-context.js'
 import type { DemoCommandOptions } from './commands/demo.js'
 import type { RunCommandOptions } from './commands/run.js'
@@ -142,6 +143,7 @@ export function buildProgram(deps: ProgramDeps): Command {
     .action(run(async () => (await import('./commands/unlock.js')).unlockCommand))
   addBackupCommands({ program, add, run })
   addAdminCommands({ add, run })
+  addReadingCommands({ program, add, run })
   addEverydayCommands({ program, add, run })
   return program
 }

@@ -2,7 +2,7 @@ import { detectFormat, openUnsealedPart } from '../../crypto/open-unsealed.js'
 import type { BackupSecrets, PlainPart, StoredPart } from '../../crypto/plain-part.js'
 import { DamagedError, NotFoundError } from '../../errors.js'
 import type { Findings } from './findings.js'
-import { type BackupSource, findFiles, storedPartAt } from './stored-backup.js'
+import { type BackupSource, type FoundFile, findFiles, pathIn, storedPartAt } from './stored-backup.js'
 
 /** Files that no backup.json describes: Kissflow's own backup, or parts that stand alone. */
 export interface LooseSource extends BackupSource {
@@ -23,8 +23,7 @@ const BESIDE = /^(?:readme.*|flows\.csv|SHA256SUMS|backup\.json)$/i
 /** The ZIPs and encrypted files, told by their content and not by their names, users first. Throws NotFoundError when there is none. */
 export async function findLooseFiles(source: LooseSource, findings: Findings, signal: AbortSignal): Promise<LooseFile[]> {
   const loose: LooseFile[] = []
-  for (const file of (await findFiles(source, signal)).values()) {
-    if (source.file !== undefined ? file.name !== source.file : file.name.includes('/')) continue
+  for (const file of await candidates(source, signal)) {
     const stored = storedPartAt(source, file)
     const format = await detectFormat(stored, signal)
     const name = file.name.replace(/\.(?:zip|aes256cbc|age)$/i, '').replace(/\.zip$/i, '')
@@ -39,6 +38,12 @@ export async function findLooseFiles(source: LooseSource, findings: Findings, si
   }
   const rank = (file: LooseFile): string => (file.name.startsWith('UserAndGroup') ? `0${file.name}` : `1${file.name}`)
   return loose.sort((a, b) => (rank(a) < rank(b) ? -1 : 1))
+}
+
+async function candidates(source: LooseSource, signal: AbortSignal): Promise<FoundFile[]> {
+  if (source.file === undefined) return [...(await findFiles(source, signal)).values()].filter((file) => !file.name.includes('/'))
+  const found = await source.storage.stat(pathIn(source, source.file), signal)
+  return found === undefined ? [] : [{ name: source.file, bytes: found.bytes }]
 }
 
 /** Opens one of them. Undefined, with damage reported, when it is damaged. Throws WrongKeyError. */
