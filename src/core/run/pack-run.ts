@@ -6,7 +6,7 @@ import type { RunStore } from '../../state/run-store.js'
 import { writeFileAtomic } from '../../util/atomic-file.js'
 import { type Clock, rfc3339 } from '../../util/clock.js'
 import type { Discovered } from '../collect/discover.js'
-import { flowKey } from '../collect/flow.js'
+import { type FlowInfo, flowKey } from '../collect/flow.js'
 import type { GapBook } from '../collect/gaps.js'
 import { packSource } from '../collect/pack-source.js'
 import type { Emit, Gap } from '../events.js'
@@ -21,7 +21,7 @@ import type { RunPlan } from './run-plan.js'
 import { exitCodeOf, type RunOptions, type RunResult } from './run-types.js'
 import type { Session } from './session.js'
 
-interface PackRunParts {
+export interface PackRunParts {
   clock: Clock
   emit: Emit
   store: RunStore
@@ -35,6 +35,8 @@ interface PackRunParts {
   folder: string
   startedMs: number
   resumed: boolean
+  /** Packing goes on while the account is still being read. */
+  streaming?: { until: (isSo: () => boolean) => Promise<void>; isCollected: () => boolean }
 }
 
 /** Packs what was collected and commits the backup; goes on behind the last part an earlier process stored. */
@@ -44,9 +46,16 @@ export async function packRun(options: RunOptions, parts: PackRunParts, signal: 
   const checkpointPath = join(workFolder, 'checkpoint.json')
   const notOffered = notOfferedGaps(options.categories, discovered.flows)
   const status = (): 'completed' | 'incomplete' => (gaps.open > 0 ? 'incomplete' : 'completed')
-  progress.setPhase('pack')
-  progress.bytesDone = 0
-  progress.bytesTotal = totalBytes(store)
+  const { streaming } = parts
+  const allDone = async (): Promise<void> => {
+    await streaming?.until(streaming.isCollected)
+    if (progress.bytesTotal !== null) return
+    progress.setPhase(streaming === undefined ? 'pack' : 'upload')
+    progress.bytesDone = packedBytes
+    progress.bytesTotal = totalBytes(store)
+  }
+  let packedBytes = 0
+  if (streaming === undefined) await allDone()
   const source = packSource(store, {
     flows: discovered.flows,
     categories: options.categories,
@@ -54,6 +63,8 @@ export async function packRun(options: RunOptions, parts: PackRunParts, signal: 
       yield* gaps.saved()
       yield* notOffered
     },
+    allDone,
+    flowDone: async ({ type, id }) => streaming?.until(() => store.collections.get(flowKey(type, id))?.isDone === true),
   })
   const result = await packBackup(
     source,
@@ -68,7 +79,10 @@ export async function packRun(options: RunOptions, parts: PackRunParts, signal: 
       storageMode: options.storage.kind,
       zipSizeBytes: options.zipSizeBytes,
       encryption: protection.encryption,
-      manifest: () => Promise.resolve(collectedManifest(store, { ...parts, endpoints: options.account.endpoints })),
+      manifest: async () => {
+        await allDone()
+        return collectedManifest(store, { ...parts, endpoints: options.account.endpoints })
+      },
       status,
       checkpoint: readCheckpoint(checkpointPath, options.zipSizeBytes),
     },
@@ -79,6 +93,8 @@ export async function packRun(options: RunOptions, parts: PackRunParts, signal: 
       now: clock.now,
       emit,
       onProgress: ({ bytesDone, part }) => {
+        packedBytes = bytesDone
+        if (progress.bytesTotal === null) return
         progress.bytesDone = bytesDone
         progress.current = part
         progress.tick()
@@ -86,6 +102,7 @@ export async function packRun(options: RunOptions, parts: PackRunParts, signal: 
       onPartStored: (checkpoint) => {
         lock.stillOwner()
         writeFileAtomic(checkpointPath, JSON.stringify(checkpoint))
+        if (streaming !== undefined) freeStored(store, discovered.flows, checkpoint)
         return Promise.resolve()
       },
       beforeCommit: () => {
@@ -98,6 +115,15 @@ export async function packRun(options: RunOptions, parts: PackRunParts, signal: 
   keepForHistory(parts, notOffered)
   progress.setPhase('done')
   return { summary: summarize(options, parts, { result, notOffered: notOffered.length }), backupJsonSha256: result.backupJsonSha256 }
+}
+
+/** Frees the flows that are stored to their end. */
+function freeStored(store: RunStore, flows: readonly FlowInfo[], { cursor }: PackCheckpoint): void {
+  const stored = cursor.stage === 'transactions' ? flows.slice(0, cursor.flowsDone) : flows
+  for (const { type, id } of stored) {
+    const collection = store.collections.get(flowKey(type, id))
+    if (collection !== undefined) store.free(collection)
+  }
 }
 
 /** What `history show` tells of a run when its data are gone: counts by flow, and the gaps. */
