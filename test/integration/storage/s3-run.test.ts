@@ -125,7 +125,10 @@ describe('backups of an account into S3', () => {
       const cwd = await home('tools', storage, { retention: { keepLast: 1 } })
       const listed = await ended(start(['list', '--json'], cwd))
       expect(listed).toMatchObject({ code: 0, stderr: '' })
-      const [newest] = listed.stdout.trim().split('\n').map((line) => JSON.parse(line) as Record<string, string>)
+      const [newest] = listed.stdout
+        .trim()
+        .split('\n')
+        .map((line) => JSON.parse(line) as Record<string, string>)
       expect(newest).toMatchObject({ message_type: 'backup', status: 'completed' })
       expect(proxy.actions()).toEqual(['s3:GetObject', 's3:ListBucket', 's3:ListBucketMultipartUploads'])
 
