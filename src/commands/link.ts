@@ -2,10 +2,12 @@ import { loadConfigIfAny } from '../config/load.js'
 import type { LinkConfig } from '../config/types.js'
 import { locateBackup } from '../core/backups/locate.js'
 import { EXIT, type ExitCode, NotFoundError, UsageError } from '../errors.js'
+import { createReporter } from '../ui/reporter.js'
 import { rfc3339, systemClock } from '../util/clock.js'
 import { parseDuration } from '../util/units.js'
 import type { CommandContext } from './command-context.js'
 import { locateOptions } from './locate-options.js'
+import { resultOptions } from './result-options.js'
 
 export interface LinkOptions {
   backup: string
@@ -32,20 +34,18 @@ export async function linkCommand(context: CommandContext, options: LinkOptions)
         hint: 'Say --plain, or set storage.link.plain to true.',
       })
     }
+    // It cuts long lines, and a link with a session token is one: links go past it, but it minds a reader that goes away.
+    const reporter = await createReporter({ ...resultOptions(context), command: 'link' })
     const expiresAt = rfc3339(systemClock.now() + expiresSeconds * 1000)
     for (const { name, bytes } of backup.backup.parts) {
       const url = await storage.link(`${folder}/${name}`, expiresSeconds, signal)
-      // Not through the reporter: it cuts long lines, and a link with a session token is one.
       stdout.write(
         flags.json === true ? `${JSON.stringify({ message_type: 'link', name, bytes, url, expires_at: expiresAt })}\n` : `${url}\n`,
       )
     }
     const links = backup.backup.parts.length
-    if (flags.json === true) {
-      stdout.write(
-        `${JSON.stringify({ message_type: 'summary', command: 'link', backup_id: backup.id, links, expires_at: expiresAt, exit_code: EXIT.ok })}\n`,
-      )
-    } else if (flags.quiet !== true) context.stderr.write(`${links} links, good until ${expiresAt} at the latest.\n`)
+    reporter.json('summary', { command: 'link', backup_id: backup.id, links, expires_at: expiresAt, exit_code: EXIT.ok })
+    if (flags.json !== true && flags.quiet !== true) context.stderr.write(`${links} links, good until ${expiresAt} at the latest.\n`)
     return EXIT.ok
   } finally {
     await storage.close()

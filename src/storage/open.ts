@@ -3,6 +3,7 @@ import { DriveStorage } from './drive.js'
 import type { DriveOptions } from './drive-client.js'
 import { type GcsOptions, GcsStorage } from './gcs.js'
 import { LocalStorage } from './local.js'
+import { addReadBack } from './read-back.js'
 import { S3Storage } from './s3.js'
 import type { S3Options } from './s3-client.js'
 import type { Storage } from './storage.js'
@@ -10,9 +11,14 @@ import type { Storage } from './storage.js'
 /** A destination, with every secret as plain text: the caller has fetched it. */
 export type StorageOptions =
   | { mode: 'local'; path: string }
-  | ({ mode: 's3' } & S3Options)
-  | ({ mode: 'gcs' } & GcsOptions)
-  | ({ mode: 'drive' } & DriveOptions)
+  | ({ mode: 's3' } & S3Options & RemoteOptions)
+  | ({ mode: 'gcs' } & GcsOptions & RemoteOptions)
+  | ({ mode: 'drive' } & DriveOptions & RemoteOptions)
+
+interface RemoteOptions {
+  /** Read every part back after its upload and compare it. */
+  verifyAfterUpload?: boolean | undefined
+}
 
 /** A destination that a URL can name. */
 export type BucketOptions = Extract<StorageOptions, { bucket: string }>
@@ -20,6 +26,11 @@ export type BucketOptions = Extract<StorageOptions, { bucket: string }>
 /** Opens a destination. Nothing is asked of it, and no vendor's code is loaded, before its first use. Throws ConfigError. */
 export function createStorage(options: StorageOptions): Storage {
   if ('endpoint' in options && options.endpoint !== undefined) checkEndpoint(options.endpoint, 'storage.endpoint')
+  const storage = open(options)
+  return 'verifyAfterUpload' in options && options.verifyAfterUpload ? addReadBack(storage) : storage
+}
+
+function open(options: StorageOptions): Storage {
   switch (options.mode) {
     case 'local':
       return new LocalStorage(options.path)

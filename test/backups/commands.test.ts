@@ -4,7 +4,10 @@ import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { DriveStorage } from '../../src/storage/drive.js'
+import { GcsStorage } from '../../src/storage/gcs.js'
 import { LocalStorage } from '../../src/storage/local.js'
+import { googleServer } from '../helpers/google-server.js'
 import { paths, store } from '../storage/contract.js'
 import { idAt, makeBackup } from './make-backup.js'
 
@@ -192,5 +195,36 @@ describe('kfbackup pin, unpin and link', () => {
   it('has no links for a folder, 2', async () => {
     await makeBackup(storage, { id: idAt('2026-11-20T02:30:00Z') })
     expect(await kfbackup(['link', 'latest'])).toMatchObject({ code: 2, stderr: expect.stringMatching(/s3 and gcs/) })
+  })
+})
+
+describe('Google destinations through the real binary', () => {
+  const oauth = { clientId: 'id', clientSecret: 'client-secret', refreshToken: 'refresh-token' }
+
+  it.each(['gcs', 'drive'] as const)('list, pin and prune work in %s, and no SDK speaks on stderr', async (mode) => {
+    const server = await googleServer()
+    try {
+      const there =
+        mode === 'gcs'
+          ? new GcsStorage({ bucket: 'bucket', prefix: 'acme', endpoint: server.url })
+          : new DriveStorage({ folder: 'Kissflow', oauth, endpoint: server.url })
+      for (const day of ['19', '20', '21']) await makeBackup(there, { id: idAt(`2026-11-${day}T02:30:00Z`) })
+      const config = {
+        storage: { mode, endpoint: server.url, ...(mode === 'gcs' ? { url: 'gs://bucket/acme' } : { folder: 'Kissflow', oauth }) },
+        retention,
+      }
+      const listed = await kfbackup(['list', '--json'], config)
+      expect(listed).toMatchObject({ code: 0, stderr: '' })
+      expect(listed.json().at(-1)).toMatchObject({ backups: 3, good: 3 })
+      expect(await kfbackup(['pin', '20261119', '-q'], config)).toMatchObject({ code: 0, stderr: '' })
+      const pruned = await kfbackup(['prune', '--json'], config)
+      expect(pruned.json().at(-1)).toMatchObject({ removed: 1, kept: 2, exit_code: 0 })
+      expect((await paths(there, '')).map((path) => path.slice(0, 'kfbackup-acme-20261119'.length))).toEqual(
+        ['19', '19', '19', '19', '19', '21', '21', '21', '21'].map((day) => `kfbackup-acme-202611${day}`),
+      )
+      if (mode === 'gcs') expect((await kfbackup(['list', 'gs://bucket/acme'], config)).stdout).toMatch(/20261121.*\n.*20261119.*pinned/)
+    } finally {
+      await server.close()
+    }
   })
 })
