@@ -81,8 +81,6 @@ const TRANSIENT_CODE = new Set([
   'ERR_SSL_PACKET_LENGTH_TOO_LONG',
   'ERR_SSL_UNEXPECTED_EOF_WHILE_READING',
 ])
-// A broken status line, header or chunk: whatever sent it, the next try may get a whole answer (llhttp's codes).
-const BROKEN_HTTP = /^HPE_/
 
 /** The error's `code`, its own or its cause's. */
 export function errorCode(error: unknown): string {
@@ -96,6 +94,10 @@ export function errorCode(error: unknown): string {
 export function isTransient(error: unknown): boolean {
   if (error instanceof HttpStatusError) return error.isChallenge || TRANSIENT_STATUS.has(error.status)
   if (error instanceof BadBodyError || error instanceof OtherHostError) return true
-  const code = errorCode(error)
-  return TRANSIENT_CODE.has(code) || BROKEN_HTTP.test(code)
+  return TRANSIENT_CODE.has(errorCode(error)) || isBrokenHttp(error)
+}
+
+/** A broken status line, header or chunk: whatever sent it, the next try may get a whole answer. undici gives the parser's code at times only. */
+function isBrokenHttp(error: unknown): boolean {
+  return error instanceof Error && (error.name === 'HTTPParserError' || errorCode(error).startsWith('HPE_'))
 }

@@ -6,7 +6,9 @@ const ISO_DATE = /^\d{4}-\d\d-\d\dT\d\d:\d\d/
 export function parseHttpDate(header: string | undefined): number | undefined {
   const text = header?.trim() ?? ''
   if (!HTTP_DATE.test(text) && !ISO_DATE.test(text)) return undefined
-  const time = Date.parse(text)
+  // The oldest of the three forms names no zone, and means GMT.
+  const hasZone = /(?:GMT|UTC|Z|[+-]\d\d:?\d\d)$/i.test(text)
+  const time = Date.parse(hasZone ? text : `${text} GMT`)
   return Number.isNaN(time) ? undefined : time
 }
 

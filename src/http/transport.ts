@@ -83,6 +83,8 @@ export async function createTransport({ connections, env, timeouts = TIMEOUTS }:
           body: request.body ?? null,
           signal,
         })
+        // Whoever reads the body hears of its failure; one that nobody reads on may not end the process.
+        response.body.on('error', () => {})
         return {
           status: response.statusCode,
           header: (name) => {
