@@ -5,6 +5,8 @@ import type { Target } from '../state-target.js'
 
 /** What the history of a state folder says of one account at one destination. */
 export interface PastRuns {
+  /** However it ended. */
+  newest: HistoryEntry | undefined
   /** The newest run that made a backup. */
   last: HistoryEntry | undefined
   /** The newest run whose backup lacks nothing. */
@@ -19,6 +21,7 @@ export async function pastRuns(stateDir: string, target: Target, nowMs: number, 
     ({ account, destination }) => account === target.accountId && (destination === target.destination || destination === ''),
   )
   return {
+    newest: own.at(-1),
     last: own.findLast(({ bytes }) => bytes !== null),
     lastGood: own.findLast(({ status }) => status === 'completed'),
   }
