@@ -28,9 +28,24 @@ export interface StartOptions {
   preloads?: readonly string[]
   env?: NodeJS.ProcessEnv
   cwd?: string
-  /** Adds an IPC channel, on which a preload may talk. */
-  ipc?: boolean
+  /** What stands between the binary and its files; see fs-preload.mjs. */
+  files?: FsPlan
+  /** Hears the lines that fs-preload.mjs says. */
+  onControl?: (message: Record<string, unknown>, child: ChildProcess) => void
 }
+
+/** What fs-preload.mjs is told. */
+export interface FsPlan {
+  action: 'count' | 'kill' | 'fail'
+  phase: 'all' | 'collect' | 'pack' | 'commit'
+  nth: number
+  ops?: readonly string[]
+  when?: 'before' | 'half' | 'after'
+  code?: string
+  stays?: boolean
+}
+
+const FS_PRELOAD = new URL('fs-preload.mjs', import.meta.url).pathname
 
 /** A process of the real binary. */
 export interface Started {
@@ -50,12 +65,25 @@ function jsonLines(text: string): Record<string, unknown>[] {
 }
 
 /** Starts the real binary. */
-export function start(args: readonly string[], options: StartOptions & { env: NodeJS.ProcessEnv; cwd: string }): Started {
-  const imports = (options.preloads ?? []).flatMap((path) => ['--import', path])
+export function start(
+  args: readonly string[],
+  options: StartOptions & { env: NodeJS.ProcessEnv; cwd: string; roots?: readonly string[] },
+): Started {
+  const { files, roots = [] } = options
+  const preloads = [...(options.preloads ?? []), ...(files === undefined ? [] : [FS_PRELOAD])]
+  const imports = preloads.flatMap((path) => ['--import', path])
+  const control = files === undefined ? {} : { KFBACKUP_TEST_FS: JSON.stringify({ ...files, roots }) }
   const child = spawn(process.execPath, [...imports, BINARY, ...args], {
     cwd: options.cwd,
-    env: { PATH: process.env['PATH'], ...options.env },
-    stdio: ['ignore', 'pipe', 'pipe', ...(options.ipc === true ? (['ipc'] as const) : [])],
+    env: { PATH: process.env['PATH'], ...options.env, ...control },
+    stdio: ['ignore', 'pipe', 'pipe', ...(files === undefined ? [] : (['pipe'] as const))],
+  })
+  let said = ''
+  child.stdio[3]?.on('data', (bytes: Buffer) => {
+    said += bytes.toString('utf8')
+    const end = said.lastIndexOf('\n') + 1
+    for (const message of jsonLines(said.slice(0, end))) options.onControl?.(message, child)
+    said = said.slice(end)
   })
   let stdout = ''
   let stderr = ''
@@ -121,7 +149,7 @@ export function makeWorkspace(sandbox: Sandbox, changes: Record<string, unknown>
   }
   configure()
   const startHere = (args: readonly string[] = ['run'], options: StartOptions = {}): Started =>
-    start([...args, '-c', config, '--state-dir', stateDir, '--json'], { cwd: folder, ...options, env: { ...env, ...options.env } })
+    start([...args, '-c', config, '--state-dir', stateDir, '--json'], { cwd: folder, roots: [stateDir, backups], ...options, env: { ...env, ...options.env } })
   return {
     ...{ sandbox, folder, stateDir, backups, config, env, configure },
     start: startHere,
