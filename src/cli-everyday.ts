@@ -1,17 +1,6 @@
 import { Argument, type Command, Option } from 'commander'
-import type { CommandContext } from './commands/command-context.js'
-import { type ExitCode, UsageError } from './errors.js'
-
-interface Building {
-  program: Command
-  /** Adds a command with the flags every command takes. */
-  add: (spec: string, description: string, parent?: Command) => Command
-  /** Turns a lazily imported body into an action; `names` are its arguments. */
-  run: <Options>(
-    load: () => Promise<(context: CommandContext, options: Options) => Promise<ExitCode>>,
-    ...names: string[]
-  ) => (...args: unknown[]) => Promise<void>
-}
+import type { Building } from './cli-building.js'
+import { UsageError } from './errors.js'
 
 /** A command that only holds others. */
 function group(program: Command, name: string, description: string): Command {

@@ -1,23 +1,20 @@
 import { Command } from 'commander'
+import { addAdminCommands } from './cli-admin.js'
+import { addBackupCommands } from './cli-backups.js'
 import { addEverydayCommands } from './cli-everyday.js'
+import { addReadingCommands } from './cli-reading.js'
 import type { CommandContext, GlobalFlags } from './commands/command-context.js'
+import type { DemoCommandOptions } from './commands/demo.js'
 import type { RunCommandOptions } from './commands/run.js'
 import type { SandboxCommandOptions } from './commands/sandbox.js'
 import { FAULTS_HELP } from './commands/sandbox-help.js'
 import { toolVersion } from './commands/tool-version.js'
-import type { ExitCode } from './errors.js'
 import { type ExitCode, UsageError } from './errors.js'
 
 export interface ProgramDeps {
   process: NodeJS.Process
   signal: AbortSignal
   setExitCode: (code: ExitCode) => void
-}
-
-/** The version in package.json. */
-export function toolVersion(): string {
-  const text = readFileSync(new URL('../package.json', import.meta.url), 'utf8')
-  return String((JSON.parse(text) as { version: unknown }).version)
 }
 
 /**
@@ -82,6 +79,7 @@ export function buildProgram(deps: ProgramDeps): Command {
 
   add('run', 'one backup; continues an unfinished one by itself')
     .option('--fresh', 'start over instead of continuing')
+    .option('--if-due', 'do nothing unless schedule.every has passed since the last good backup')
     .option('--lock-wait <duration>', 'wait this long for another run to end, as 10m')
     .action(run<RunCommandOptions>(async () => (await import('./commands/run.js')).runCommand))
   add('sandbox', 'a Kissflow account on this machine, for trying things out')
@@ -95,6 +93,10 @@ export function buildProgram(deps: ProgramDeps): Command {
     .option('--record-calls', 'keeps every call for GET /_sandbox/log')
     .addHelpText('after', FAULTS_HELP)
     .action(run<SandboxCommandOptions>(async () => (await import('./commands/sandbox.js')).sandboxCommand))
+
+  add('demo', 'a full backup of a sandbox account into ./kfbackup-demo, verified; needs no keys and no network')
+    .option('--items <n>', 'records of the whole account (default: 1200)')
+    .action(run<DemoCommandOptions>(async () => (await import('./commands/demo.js')).demoCommand))
 
   const config = program
     .command('config')
@@ -126,6 +128,9 @@ export function buildProgram(deps: ProgramDeps): Command {
     'one run: categories, counts by flow, gaps, files, event log; <run> is an id, its beginning, or latest',
     history,
   ).action(run(async () => (await import('./commands/history-show.js')).historyShowCommand, 'run'))
+  add('rebuild', 'add the backups at the destination that the history does not know', history).action(
+    run(async () => (await import('./commands/history-rebuild.js')).historyRebuildCommand),
+  )
   add('status', 'the run in progress, or the last one')
     .option('--watch', 'go on until the run ends')
     .option('--max-age <span>', 'exit 5 when no good backup is that young, for example 26h')
@@ -136,6 +141,9 @@ export function buildProgram(deps: ProgramDeps): Command {
   add('unlock', 'remove a lock whose owner is gone')
     .option('--force', 'also a lock of another host, when you know that it is dead')
     .action(run(async () => (await import('./commands/unlock.js')).unlockCommand))
+  addBackupCommands({ program, add, run })
+  addAdminCommands({ add, run })
+  addReadingCommands({ program, add, run })
   addEverydayCommands({ program, add, run })
   return program
 }

@@ -6,7 +6,8 @@ import { listenForSignals } from './commands/signals.js'
 const stop = listenForSignals(process)
 try {
   const program = buildProgram({ process, signal: stop.signal, setExitCode: (code) => (process.exitCode = code) })
-  await program.parseAsync(process.argv)
+  // Without a command there is only one thing to say.
+  await program.parseAsync(process.argv.length > 2 ? process.argv : [...process.argv, '--help'])
 } catch (error) {
   process.exitCode = renderError(error, { argv: process.argv, stderr: process.stderr })
 } finally {

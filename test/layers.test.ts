@@ -54,7 +54,7 @@ function layerOf(name: string): string {
 }
 
 function specifiers(text: string): string[] {
-  return [...text.matchAll(/(?:from|import)\s*\(?\s*'([^']+)'/g)].map((match) => match[1]!)
+  return [...text.matchAll(/(?:(?<![.\w])from|\bimport)\s*\(?\s*'([^']+)'/g)].map((match) => match[1]!)
 }
 
 function localImports(name: string, text: string): string[] {

@@ -1,4 +1,5 @@
 import { defineConfig } from 'vitest/config'
+import { reporters } from './helpers/reporters.js'
 
 /** The fast suite: everything but what needs servers, long runs or Debian packages (test/integration, test/crash, test/bench). */
 export default defineConfig({
@@ -9,6 +10,7 @@ export default defineConfig({
     testTimeout: 30_000,
     hookTimeout: 30_000,
     pool: 'forks',
+    ...reporters('unit'),
     globalSetup: ['test/helpers/build-once.ts'],
   },
 })

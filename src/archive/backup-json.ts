@@ -10,7 +10,8 @@ export interface BackupPart {
   bytes: number
   /** Hex, of the stored bytes. */
   sha256: string
-  /** Encrypted parts only: HMAC-SHA256 (hex) of the whole and of each 64 MiB segment. */
+  /** Encrypted parts only, hex: the salt in the header, HMAC-SHA256 of the whole and of each 64 MiB segment. */
+  salt?: string
   mac?: string
   segmentMacs?: string[]
 }

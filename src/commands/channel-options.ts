@@ -2,7 +2,17 @@ import type { Secret } from '../config/secret.js'
 import type { Config } from '../config/types.js'
 import { BackupError } from '../errors.js'
 import type { ChannelOptions, ChannelResult } from '../notify/channels.js'
+import { secretPartsOf } from '../util/mask-url.js'
+import { parseUrl } from '../util/parse-url.js'
 import { printable } from '../util/printable.js'
+
+/** Shorter parts of an address, and longer ones like `services`, are common words that may stand anywhere. */
+const MIN_SECRET_CHARS = 8
+const MIN_LETTERS = 16
+
+function isTelling(part: string): boolean {
+  return part.length >= (/\d/.test(part) ? MIN_SECRET_CHARS : MIN_LETTERS)
+}
 
 /** The channels that can be used, and a failed result for each whose secret cannot be had: a dead channel is a warning, not the end of a run. */
 export interface ResolvedChannels {
@@ -46,4 +56,11 @@ export async function channelOptionsOf(
     })
   }
   return { channels, failures }
+}
+
+/** The texts of the channels that may stand nowhere. */
+export function channelSecrets({ email, webhooks = [], healthchecks }: ChannelOptions): string[] {
+  const addresses = [email?.smtp, healthchecks, ...webhooks.map(({ url }) => url)].filter((address) => address !== undefined)
+  const passwords = email === undefined ? [] : [parseUrl(email.smtp)?.password ?? ''].filter((password) => password !== '')
+  return [...addresses.flatMap(secretPartsOf).filter(isTelling), ...passwords]
 }

@@ -9,9 +9,11 @@ import { stateDirOf, type Target } from './state-target.js'
 export async function loadHistory(context: CommandContext, target: Target | undefined, nowMs: number): Promise<HistoryReading> {
   const stateDir = stateDirOf(context)
   const reading = await readHistory(stateDir, { liveRunIds: liveRunIds(stateDir, nowMs), nowMs }, context.signal)
-  if (reading.damagedKeptIn !== undefined && context.flags.json !== true) {
+  if (reading.damagedKeptIn !== undefined) {
     const lines = reading.damagedLines === 1 ? 'A damaged line' : `${reading.damagedLines} damaged lines`
-    context.stderr.write(`Warning: ${lines} in the history; a copy is kept in ${printable(reading.damagedKeptIn, 2000)}\n`)
+    const message = printable(`${lines} in the history; a copy is kept in ${reading.damagedKeptIn}`, 2000)
+    if (context.flags.json !== true) context.stderr.write(`Warning: ${message}\n`)
+    else context.stdout.write(`${JSON.stringify({ message_type: 'warning', code: 'history_damaged', message, flow: null, item: null })}\n`)
   }
   if (target === undefined) return reading
   return { ...reading, entries: reading.entries.filter((entry) => belongs(entry, target)) }

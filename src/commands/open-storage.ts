@@ -1,9 +1,20 @@
 import type { StorageConfig } from '../config/types.js'
+import { createStorage, type StorageOptions } from '../storage/open.js'
 import type { Storage } from '../storage/storage.js'
 
-/** The configured destination. Nothing is asked of it yet; its SDK is loaded with it. */
-export async function openStorage(config: StorageConfig, _signal: AbortSignal): Promise<Storage> {
-  const { LocalStorage } = await import('../storage/local.js')
-  if (config.mode !== 'local') throw new Error('x')
-  return new LocalStorage(config.path)
+/** The configured destination as the storage layer takes it, with its secrets read. */
+export async function storageOptions(config: StorageConfig, signal: AbortSignal): Promise<StorageOptions> {
+  if (config.mode !== 'drive') return config
+  const { oauth, ...rest } = config
+  if (oauth === undefined) return rest
+  const { clientId, clientSecret, refreshToken } = oauth
+  return {
+    ...rest,
+    oauth: { clientId, clientSecret: await clientSecret.resolve(signal), refreshToken: await refreshToken.resolve(signal) },
+  }
+}
+
+/** The configured destination. Nothing is asked of it yet; its SDK is loaded when it is. */
+export async function openStorage(config: StorageConfig, signal: AbortSignal): Promise<Storage> {
+  return createStorage(await storageOptions(config, signal))
 }

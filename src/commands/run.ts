@@ -1,5 +1,6 @@
 import { hostname, userInfo } from 'node:os'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
+import { destinationOf } from '../config/destination.js'
 import { resumeFingerprint } from '../config/fingerprint.js'
 import { loadConfig } from '../config/load.js'
 import { refuseInsecureTls } from '../config/refuse-insecure-tls.js'
@@ -7,14 +8,19 @@ import { stateDir } from '../config/state-dir.js'
 import type { Config } from '../config/types.js'
 import { runBackup } from '../core/run/run.js'
 import type { RunResult } from '../core/run/run-types.js'
-import { type ExitCode, UsageError } from '../errors.js'
+import { EXIT, type ExitCode, UsageError } from '../errors.js'
 import { outputMode, wantsColor } from '../ui/output-mode.js'
 import { createReporter, type Reporter } from '../ui/reporter.js'
 import { systemClock } from '../util/clock.js'
 import { parseDuration } from '../util/units.js'
 import { accountOptions, encryptionChoice, secretTexts } from './account-options.js'
+import { channelOptionsOf, channelSecrets } from './channel-options.js'
 import type { CommandContext } from './command-context.js'
+import { whyNotDue } from './if-due.js'
+import { lastGood, loadHistory } from './last-runs.js'
 import { openStorage } from './open-storage.js'
+import type { RunFacts } from './run-message.js'
+import { withNotices } from './run-notices.js'
 import { toolVersion } from './tool-version.js'
 
 /** Options of `kfbackup run`, as typed. */
@@ -33,9 +39,11 @@ export async function runCommand(context: CommandContext, options: RunCommandOpt
   refuseInsecureTls(env)
   const lockWaitMs = options.lockWait === undefined ? 0 : parseDuration(options.lockWait)
   if (lockWaitMs === undefined) throw new UsageError(`--lock-wait ${options.lockWait} is no duration.`, { hint: 'Write 10m, 1h or 90s.' })
-  const { config, warnings } = await loadConfig({ flags, env, cwd, purpose: 'run' })
-  const secrets = await secretTexts(config, signal)
-  const reporter = await createReporter({
+  const { config, file, warnings } = await loadConfig({ flags, env, cwd, purpose: 'run' })
+  const target = { accountId: config.account.accountId, destination: destinationOf(config.storage) }
+  const good = lastGood((await loadHistory(context, target, systemClock.now())).entries)
+  const notDue = options.ifDue === true ? whyNotDue(config.schedule?.everyMs, good, systemClock.now()) : undefined
+  const output = {
     mode: outputMode(context),
     quiet: flags.quiet === true,
     verbose: flags.verbose === true,
@@ -44,14 +52,54 @@ export async function runCommand(context: CommandContext, options: RunCommandOpt
     stderr: context.stderr,
     clock: systemClock,
     logFile: flags.logFile,
-    redact: secrets,
-  })
+  }
+  // Before any secret is read: a timer asks every night, and a secret may cost a question to a key server.
+  if (notDue !== undefined) return await doNothing(await createReporter(output), notDue, 'not due')
+  const { channels, failures } = await channelOptionsOf(config, signal)
+  const secrets = [...(await secretTexts(config, signal)), ...channelSecrets(channels)]
+  const reporter = await createReporter({ ...output, redact: secrets })
   try {
     for (const message of warnings) reporter.emit({ type: 'warning', code: 'config', message })
-    const result = await backUp(context, { config, reporter, lockWaitMs, fresh: options.fresh === true })
-    return result.summary.exitCode as ExitCode
+    const result = await withNotices(
+      {
+        facts: runFacts(config),
+        channels,
+        failures,
+        hooks: config.commands,
+        secrets,
+        env,
+        cwd: dirname(file),
+        previous: good,
+        emit: reporter.emit,
+        clock: systemClock,
+        signal,
+      },
+      (emit) => backUp(context, { config, reporter: { ...reporter, emit }, lockWaitMs, fresh: options.fresh === true }),
+    )
+    if (result !== undefined) return result.summary.exitCode as ExitCode
+    reporter.json('summary', { command: 'run', status: 'skipped', exit_code: EXIT.ok })
+    return EXIT.ok
   } finally {
     await reporter.close()
+  }
+}
+
+async function doNothing(reporter: Reporter, why: string, status: string): Promise<ExitCode> {
+  reporter.emit({ type: 'milestone', message: why })
+  reporter.json('summary', { command: 'run', status, exit_code: EXIT.ok })
+  await reporter.close()
+  return EXIT.ok
+}
+
+function runFacts(config: Config): RunFacts {
+  const host = hostname()
+  return {
+    account: config.account.subdomain,
+    requester: `${userInfo().username}@${host}`,
+    host,
+    storageMode: config.storage.mode,
+    startedAtMs: systemClock.now(),
+    encrypted: config.encryption.format !== 'none',
   }
 }
 
@@ -79,6 +127,7 @@ export async function backUp(context: CommandContext, { config, reporter, lockWa
         pageSize: config.api.pageSize,
         accept: config.accept,
         storage,
+        destination: destinationOf(config.storage),
         zipSizeBytes: config.zip.sizeBytes,
         encryption: await encryptionChoice(config, signal),
         fingerprint: { ...resumeFingerprint(config) },

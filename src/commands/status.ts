@@ -9,6 +9,7 @@ import { resultOptions } from './result-options.js'
 import { configuredTarget } from './state-target.js'
 import { readStatusView, type StatusView } from './status-read.js'
 import { ageMs, statusText } from './status-text.js'
+import { tellOverdueOf } from './tell-overdue.js'
 
 export interface StatusOptions {
   watch?: boolean
@@ -88,6 +89,10 @@ export async function statusCommand(context: CommandContext, options: StatusOpti
   const goodAgeMs = good === undefined ? Number.POSITIVE_INFINITY : ageMs(good, nowMs)
   const isOverdue = maxAgeMs !== undefined && !(goodAgeMs <= maxAgeMs)
   const exitCode = isOverdue ? EXIT.overdue : EXIT.ok
+  if (isOverdue && target !== undefined) {
+    const startedMs = good === undefined ? undefined : Date.parse(good.started_at)
+    await tellOverdueOf(context, { lastGoodStartedAtMs: startedMs, maxAgeMs, target }, { emit: reporter.emit, clock })
+  }
   if (options.watch !== true && isRunning(view)) reporter.json('status', progressFields(view))
   reporter.json('summary', {
     command: 'status',

@@ -33,5 +33,4 @@ export function interpolate(template: string, env: NodeJS.ProcessEnv): Interpola
 }
 
 /** What to say of a `${` that is no reference. */
-// biome-ignore lint/suspicious/noTemplateCurlyInString: the text speaks of references
 export const MALFORMED = 'holds a "${" that is no ${NAME} or ${NAME:-default}; write "$${" where "${" itself is meant'

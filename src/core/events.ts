@@ -1,7 +1,7 @@
 /** Everything the core has to say while a run goes on. Core emits facts; ui/ draws them. */
 export type RunState = 'waiting' | 'started' | 'in progress' | 'completed' | 'incomplete' | 'failed' | 'canceled'
 
-export type Phase = 'starting' | 'discover' | 'collect' | 'prove' | 'pack' | 'upload' | 'commit' | 'done'
+export type Phase = 'starting' | 'discover' | 'collect' | 'prove' | 'pack' | 'upload' | 'commit' | 'done' | 'verify' | 'extract'
 
 export type Category = 'usersAndGroups' | 'transactions' | 'attachments' | 'auditLogs'
 export const CATEGORIES = ['usersAndGroups', 'transactions', 'attachments', 'auditLogs'] as const satisfies readonly Category[]

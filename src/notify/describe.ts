@@ -161,7 +161,8 @@ export function describe(message: NotificationMessage, detail: boolean): Descrip
     headline: `${message.sample === true ? 'This is a test. ' : ''}Backup of ${name(message.account)}: ${words}.`,
     facts: factsOf(message, detail),
     gaps: shown.map(gapLine),
-    gapsOmitted: detail ? Math.max(0, (message.gaps?.open ?? 0) - shown.length) : 0,
+    // Without an example there is no list that could go on.
+    gapsOmitted: shown.length > 0 ? Math.max(0, (message.gaps?.open ?? 0) - shown.length) : 0,
     advice: adviceOf(message),
   }
 }

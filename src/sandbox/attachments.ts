@@ -122,7 +122,9 @@ export function uploadKey(flow: Flow, index: number, file: FileRef): string {
 
 function fileJson(flow: Flow, index: number, file: FileRef, withoutId: boolean): string {
   const needsKey = flow.service !== 'process' && flow.service !== 'case'
-  const bare = file.contentKey % 8 === 0
+  // Where nobody tells the field's type, only the value itself shows that it is a file.
+  const isTypeTold = flow.hidesChildFields !== true || file.slot.table === undefined
+  const bare = isTypeTold && file.contentKey % 8 === 0
   const parts: string[] = []
   if (file.id !== undefined && !withoutId) parts.push(`"id":"${file.id}"`)
   parts.push(`"name":${JSON.stringify(file.name)}`)

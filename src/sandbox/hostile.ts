@@ -35,9 +35,6 @@ export const HOSTILE_NAMES: readonly string[] = [
 const DEEP = 400
 const LONG_TEXT_CHARS = 2_000_000
 
-/** How many records at the start of the largest flow carry one of `hostileMembers`. */
-export const HOSTILE_RECORDS = 7
-
 /**
  * Members for the JSON of record `index` that a careless reader breaks on: prototype keys, numbers no double can hold, a text of 2 MB, deep
  * nesting, escapes that need not be there, halves of surrogate pairs, nested `_id`s. Ends in a comma; empty for other records.

@@ -53,7 +53,9 @@ function listReply(world: World, flow: Flow, query: URLSearchParams): Reply {
   const live = world.live(flow)
   const asked = pageOf(query, situation.cap ?? flow.pageCap)
   const page: Page = situation.repeatPage ? { ...asked, offset: 0 } : asked
-  const total = live.count()
+  // The key owner's saved filters would hide half of the records.
+  const isFiltered = flow.service === 'process' && query.get('apply_preference') === 'true'
+  const total = isFiltered ? Math.ceil(live.count() / 2) : live.count()
   let rows = rowsOf(page, total, (place) => rowOfList(account, flow, live.recordAt(place)))
   if (situation.dupRows && rows !== '') rows += `,${rowOfList(account, flow, live.recordAt(page.offset))}`
   const rowsHere = Math.max(0, Math.min(page.size, total - page.offset))

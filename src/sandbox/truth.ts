@@ -119,11 +119,11 @@ async function* recordLines(world: World, flow: Flow, index: number, flowGap: st
     }
   }
   if (when !== 'throughout') return
-  const commentGap = flowGap ?? (situation.missing.has('comments') ? 'missing' : situation.plan.has('comment') ? 'plan' : undefined)
+  const commentGap = gap ?? (situation.missing.has('comments') ? 'missing' : situation.plan.has('comment') ? 'plan' : undefined)
   const ids = Array.from({ length: commentCount(flow, index) }, (_, number) => commentId(flow, index, number))
   if (ids.length > 0) yield { kind: 'comments', flow: flow.id, record: id, ids, ...because(commentGap) }
   const count = activityCount(flow, index)
-  if (count > 0) yield { kind: 'activity', flow: flow.id, record: id, count, ...because(flowGap) }
+  if (count > 0) yield { kind: 'activity', flow: flow.id, record: id, count, ...because(gap) }
 }
 
 /** Everything a complete backup of the account must hold, one line at a time from constant memory. */

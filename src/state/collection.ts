@@ -1,5 +1,5 @@
+import type { Frame } from './frame.js'
 import type { IdIndex } from './id-index.js'
-import type { Frame } from './spool.js'
 
 /** One saved page of a list. */
 export interface PageRef {
@@ -70,7 +70,9 @@ export class Collection {
   freshInPass = 0
   /** Pages in a row, up to now, that brought no id new to this pass. */
   stalePages = 0
-  /** The frame of what was proven, once all is read. */
+  /** The data are stored at the destination and gone from here. */
+  isFreed = false
+  /** The frame of what was proven, once all is read; among the run's own documents (collection 0). */
   proof: Frame | undefined
   ids: IdIndex | undefined
   /** One bit for each id seen in the current pass. */

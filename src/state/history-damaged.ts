@@ -2,6 +2,8 @@ import { createHash } from 'node:crypto'
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
 
+const LINE_FEED = Buffer.of(0x0a)
+
 function digest(line: Buffer): string {
   return createHash('sha256').update(line).digest('hex')
 }
@@ -42,7 +44,7 @@ export function keepDamagedLines(path: string, lines: readonly Buffer[], nowMs: 
       .replace(/[-:]/g, '')
       .replace(/\.\d{3}Z$/, 'Z')
     const target = `${path}.damaged-${stamp}`
-    writeFileSync(target, Buffer.concat(fresh.flatMap((line) => [line, Buffer.from('\n')])), { flag: 'a', mode: 0o600 })
+    writeFileSync(target, Buffer.concat(fresh.flatMap((line) => [line, LINE_FEED])), { flag: 'a', mode: 0o600 })
     return target
   } catch {
     return undefined

@@ -111,11 +111,11 @@ export interface HistoryReading {
 
 /**
  * Reads the history, one entry a run. Damaged lines are left where they are (rewriting the file could lose another writer's line), copied once into
- * `history.jsonl.damaged-<time>` and counted. A run that has not ended and is not in `liveRunIds` is `interrupted`.
+ * `history.jsonl.damaged-<time>` (not with `keepDamaged: false`) and counted. A run that has not ended and is not in `liveRunIds` is `interrupted`.
  */
 export async function readHistory(
   stateDir: string,
-  options: { liveRunIds: ReadonlySet<string>; nowMs: number },
+  options: { liveRunIds: ReadonlySet<string>; nowMs: number; keepDamaged?: boolean },
   signal: AbortSignal,
 ): Promise<HistoryReading> {
   const path = historyPath(stateDir)
@@ -143,7 +143,8 @@ export async function readHistory(
   }
   const entries = [...runs.values()].map((entry) => (isRunning(entry) && !options.liveRunIds.has(entry.id) ? interrupted(entry) : entry))
   entries.sort((one, other) => compare(one.started_at, other.started_at) || compare(one.id, other.id))
-  return { entries, damagedKeptIn: keepDamagedLines(path, damaged, options.nowMs), damagedLines }
+  const damagedKeptIn = options.keepDamaged === false ? undefined : keepDamagedLines(path, damaged, options.nowMs)
+  return { entries, damagedKeptIn, damagedLines }
 }
 
 function isRunning({ status }: HistoryEntry): boolean {

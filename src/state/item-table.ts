@@ -1,6 +1,6 @@
 import { join } from 'node:path'
+import type { Frame } from './frame.js'
 import { PagedTable } from './paged-table.js'
-import type { Frame } from './spool.js'
 
 const CHUNK_ROWS = 256
 const ITEM_ROW_BYTES = 96

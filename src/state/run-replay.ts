@@ -1,9 +1,10 @@
 import { existsSync } from 'node:fs'
 import { DamagedError } from '../errors.js'
 import { Collection } from './collection.js'
+import type { Frame } from './frame.js'
 import type { FileState, ItemPart, ItemTable } from './item-table.js'
 import { type JournalLine, readJournal, survivingLength } from './journal.js'
-import type { Frame, Spool } from './spool.js'
+import type { Spool } from './spool.js'
 
 /** What the lines of a journal add up to. */
 export interface ReplayState {
@@ -42,7 +43,10 @@ export async function replay(input: { path: string; spool: Spool; items: ItemTab
       state.apiCalls = Number(entry['q'] ?? state.apiCalls)
       state.repeated = Number(entry['rep'] ?? state.repeated)
     })
-    for (const [collection, end] of ends) spool.cutBack(collection, end)
+    for (const [collection, end] of ends) {
+      if (target.byNumber.get(collection)?.isFreed === true) spool.remove(collection)
+      else spool.cutBack(collection, end)
+    }
   }
   for (const collection of target.collections.values()) collection.isNew = false
   return {
@@ -58,7 +62,7 @@ export async function replay(input: { path: string; spool: Spool; items: ItemTab
 function noteEnds(ends: Map<number, number>, entry: JournalLine, spool: Spool): void {
   const frame = frameOf(entry)
   if (frame === undefined || (entry.t === 'file' && entry['st'] !== 'small')) return
-  const collection = entry.t === 'coll' || entry.t === 'gap' ? 0 : Number(entry['c'])
+  const collection = entry.t === 'coll' || entry.t === 'gap' || entry.t === 'done' ? 0 : Number(entry['c'])
   const rows = Array.isArray(entry['rf']) ? (entry['rf'] as number[][]) : []
   const frames = [frame, ...rows.map(([addr = 0, len = 0]) => ({ addr, len, crc: 0 }))]
   for (const each of frames) ends.set(collection, Math.max(ends.get(collection) ?? 0, spool.endOf(each)))
@@ -108,6 +112,9 @@ export function applyLine(target: Target, entry: JournalLine): void {
       return
     case 'doc':
       if (frame !== undefined) collection.docs.set(String(entry['w']), frame)
+      return
+    case 'freed':
+      collection.isFreed = true
       return
     case 'done':
       collection.proof = frame

@@ -1,12 +1,14 @@
 import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Collection, PageRef } from './collection.js'
+import type { Frame, FrameCipher } from './frame.js'
 import { IdIndex } from './id-index.js'
 import { InFlight } from './in-flight.js'
 import { type ItemPart, ItemTable } from './item-table.js'
 import { Journal, type JournalLine } from './journal.js'
 import { applyLine, type ReplayState, replay } from './run-replay.js'
-import { type Frame, type FrameCipher, Spool } from './spool.js'
+import { joinRows, markSeenInPass, readIds } from './saved-rows.js'
+import { Spool } from './spool.js'
 
 export interface RunStoreOptions {
   folder: string
@@ -157,7 +159,7 @@ export class RunStore {
     page: { number: number; rows: Buffer[]; isEnd: boolean },
   ): void {
     const before = page.number === 1 ? undefined : this.items.frame(collection.number, seq, part)
-    const joined = this.join(collection, before?.frame, page.rows)
+    const joined = joinRows(this.spool, collection, { before: before?.frame, rows: page.rows })
     const frame = joined === undefined ? before?.frame : this.spool.append(collection.number, [joined])[0]
     this.write({
       t: 'rows',
@@ -174,7 +176,7 @@ export class RunStore {
   /** The same for rows that belong to the collection as a whole, under a name. */
   saveCollectionRows(collection: Collection, name: string, page: { number: number; rows: Buffer[]; isEnd: boolean }): void {
     const before = page.number === 1 ? undefined : collection.rows.get(name)
-    const joined = this.join(collection, before?.frame, page.rows)
+    const joined = joinRows(this.spool, collection, { before: before?.frame, rows: page.rows })
     const frame = joined === undefined ? before?.frame : this.spool.append(collection.number, [joined])[0]
     this.write({
       t: 'crows',
@@ -225,10 +227,18 @@ export class RunStore {
   }
 
   finish(collection: Collection, proof: object): void {
-    const [frame] = this.spool.append(collection.number, [Buffer.from(JSON.stringify(proof))])
+    // With the run's own documents: it is read when the collection's data may have been freed.
+    const [frame] = this.spool.append(0, [Buffer.from(JSON.stringify(proof))])
     this.write({ t: 'done', c: collection.number, ...line(frame) })
     collection.ids = undefined
     collection.seen = new Uint8Array(0)
+  }
+
+  /** Lets go of a finished collection's data: they are stored at the destination for good. */
+  free(collection: Collection): void {
+    if (collection.isFreed) return
+    this.write({ t: 'freed', c: collection.number })
+    this.spool.remove(collection.number)
   }
 
   /** Everything asked for has been answered or named as a gap. */
@@ -238,12 +248,7 @@ export class RunStore {
 
   /** The ids a page brought, in order; the first has number `ref.firstSeq`. */
   readIds(collection: Collection, ref: PageRef): string[] {
-    if (ref.fresh === 0) return []
-    const text = this.spool.read(collection.number, ref.frame).toString('utf8')
-    return text
-      .split('\n')
-      .filter((row) => row.startsWith('"'))
-      .map((row) => String(JSON.parse(row)))
+    return readIds(this.spool, collection, ref)
   }
 
   /** Makes sure that ids and what the current pass has seen are in memory. */
@@ -261,39 +266,20 @@ export class RunStore {
     const ids = new IdIndex()
     for (const ref of collection.pages) for (const id of this.readIds(collection, ref)) ids.add(id)
     collection.ids = ids
-    this.rebuildSeen(collection)
+    markSeenInPass(this.spool, collection)
     return ids
-  }
-
-  private rebuildSeen(collection: Collection): void {
-    for (const ref of collection.pages) {
-      if (ref.pass !== collection.pass) continue
-      let seq = ref.firstSeq
-      const text = this.spool.read(collection.number, ref.frame).toString('utf8')
-      if (text === '') continue
-      for (const row of text.split('\n')) collection.markSeen(row.startsWith('"') ? seq++ : Number(row))
-    }
-  }
-
-  private join(collection: Collection, before: Frame | undefined, rows: Buffer[]): Buffer | undefined {
-    if (rows.length === 0) return undefined
-    const parts: Buffer[] = before === undefined ? [] : [this.spool.read(collection.number, before), COMMA]
-    rows.forEach((row, index) => {
-      if (index > 0) parts.push(COMMA)
-      parts.push(row)
-    })
-    return Buffer.concat(parts)
   }
 
   private write(entry: JournalLine): void {
     const total = this.callsBefore + this.options.apiCalls()
-    this.journal.append({ ...entry, q: total })
+    const repeated = this.repeatedBefore + this.inFlight.repeated
+    this.journal.append({ ...entry, q: total, ...(repeated === 0 ? {} : { rep: repeated }) })
     applyLine(this, entry)
   }
 
   /** Makes all that is saved survive a power cut. */
   async sync(): Promise<void> {
-    this.write({ t: 'calls', rep: this.repeatedBefore + this.inFlight.repeated })
+    this.write({ t: 'calls' })
     await this.journal.sync(() => this.spool.sync())
   }
 
@@ -304,8 +290,6 @@ export class RunStore {
     this.inFlight.close()
   }
 }
-
-const COMMA = Buffer.from(',')
 
 function line(frame: Frame | undefined): { a?: number; l?: number; x?: number } {
   return frame === undefined ? {} : { a: frame.addr, l: frame.len, x: frame.crc }

@@ -15,29 +15,14 @@ import { join } from 'node:path'
 import { Readable } from 'node:stream'
 import { promisify } from 'node:util'
 import { crc32 } from 'node:zlib'
-import { DamagedError } from '../errors.js'
 import { writeFully } from '../util/atomic-file.js'
+import { type Frame, type FrameCipher, spoolDamaged } from './frame.js'
+import { LARGE_FRAME_BYTES, LargeFile } from './large-file.js'
 
 const syncData = promisify(fdatasync)
 
-/** Where a frame stands: `addr` is segment × 2^32 + offset; `len` and `crc` (CRC-32) are of its content, before any sealing. */
-export interface Frame {
-  addr: number
-  len: number
-  crc: number
-}
-
-/** Seals frames at rest (details.md 35); the same shape as crypto's SpoolCipher. */
-export interface FrameCipher {
-  readonly overheadBytes: number
-  seal(plain: Uint8Array): Buffer
-  open(sealed: Uint8Array): Buffer
-}
-
 const SEGMENT_BYTES = 64 * 1024 * 1024
 const SEGMENT_SHIFT = 2 ** 32
-/** Content of a large file's frames; the last one is shorter. */
-const LARGE_FRAME_BYTES = 256 * 1024
 const MAX_OPEN_FILES = 64
 const READ_AHEAD_BYTES = 256 * 1024
 
@@ -152,6 +137,21 @@ export class Spool {
     for (let next = stream.segment + 1; existsSync(this.segmentPath(collection, next)); next++) rmSync(this.segmentPath(collection, next))
   }
 
+  /** Removes everything of a collection. */
+  remove(collection: number): void {
+    const folder = join(this.folder, String(collection))
+    for (const [path, fd] of this.open) {
+      if (!path.startsWith(`${folder}/`)) continue
+      this.open.delete(path)
+      this.dirty.delete(path)
+      if (this.syncing.has(path)) this.unsynced.push(fd)
+      else closeSync(fd)
+    }
+    if (this.window?.path.startsWith(`${folder}/`) === true) this.window = undefined
+    this.streams.delete(collection)
+    rmSync(folder, { recursive: true, force: true })
+  }
+
   /** One past the frame, as `cutBack` takes it. */
   endOf(frame: Frame): number {
     return frame.addr + frame.len + (this.cipher?.overheadBytes ?? 0)
@@ -213,7 +213,7 @@ export class Spool {
       else closeSync(fd)
       this.open.delete(oldest)
     }
-    const fd = openSync(path, create ? constants.O_RDWR | constants.O_CREAT : constants.O_RDONLY, 0o600)
+    const fd = openSync(path, create ? constants.O_RDWR | constants.O_CREAT : constants.O_RDWR, 0o600)
     this.open.set(path, fd)
     return fd
   }
@@ -240,65 +240,4 @@ export class Spool {
     this.window = { path, at, bytes: bytes.subarray(0, read) }
     return Buffer.from(bytes.subarray(0, length))
   }
-}
-
-/** A large file being written. */
-export class LargeFile {
-  private readonly fd: number
-  private readonly cipher: FrameCipher | undefined
-  private readonly onFinish: (fd: number) => void
-  private pending: Buffer[] = []
-  private pendingBytes = 0
-  private offset = 0
-  bytes = 0
-  crc = 0
-
-  constructor(path: string, cipher: FrameCipher | undefined, onFinish: (fd: number) => void) {
-    this.fd = openSync(path, 'w+', 0o600)
-    this.cipher = cipher
-    this.onFinish = onFinish
-  }
-
-  write(chunk: Buffer): void {
-    this.bytes += chunk.length
-    this.crc = crc32(chunk, this.crc)
-    if (this.cipher === undefined) {
-      writeFully(this.fd, chunk, this.offset)
-      this.offset += chunk.length
-      return
-    }
-    this.pending.push(chunk)
-    this.pendingBytes += chunk.length
-    if (this.pendingBytes >= LARGE_FRAME_BYTES) this.flush(false)
-  }
-
-  finish(): void {
-    this.flush(true)
-    this.onFinish(this.fd)
-  }
-
-  discard(): void {
-    closeSync(this.fd)
-  }
-
-  private flush(all: boolean): void {
-    if (this.cipher === undefined || this.pendingBytes === 0) return
-    let rest = Buffer.concat(this.pending, this.pendingBytes)
-    while (rest.length >= LARGE_FRAME_BYTES || (all && rest.length > 0)) {
-      const sealed = this.cipher.seal(rest.subarray(0, LARGE_FRAME_BYTES))
-      writeFully(this.fd, sealed, this.offset)
-      this.offset += sealed.length
-      rest = rest.subarray(LARGE_FRAME_BYTES)
-    }
-    this.pending = [rest]
-    this.pendingBytes = rest.length
-  }
-}
-
-function spoolDamaged(path: string, cause?: unknown): DamagedError {
-  return new DamagedError(`The saved data in ${path} is not what was written.`, {
-    cause,
-    code: 'E_SPOOL_DAMAGED',
-    hint: 'Start over with kfbackup run --fresh.',
-  })
 }

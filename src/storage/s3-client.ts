@@ -1,5 +1,5 @@
 import type { S3Client, S3ClientConfig } from '@aws-sdk/client-s3'
-import { isLoopback } from '../util/bucket-url.js'
+import { isLoopback } from '../util/loopback.js'
 import { s3Error } from './s3-errors.js'
 
 /** A bucket as the config names it, checked by then: `endpoint` is https or on the loopback, `lock.days` at least 1. */

@@ -1,8 +1,8 @@
 import { type FileHandle, open } from 'node:fs/promises'
-import { StorageRefusedError } from '../errors.js'
 import { localError } from './local-errors.js'
 import type { S3Objects, UploadedPart } from './s3-objects.js'
 import { SHA256_METADATA } from './s3-objects.js'
+import { readPiece, requireSize } from './staging-file.js'
 import type { StoredFile, UploadCheckpoint, UploadFileOptions } from './storage.js'
 
 // The service's limit: https://docs.aws.amazon.com/AmazonS3/latest/userguide/qfacts.html
@@ -129,27 +129,4 @@ async function sendPieces(
   signal.throwIfAborted()
   await Promise.all(workers)
   return parts
-}
-
-async function readPiece(handle: FileHandle, file: string, start: number, bytes: number): Promise<Buffer> {
-  const body = Buffer.allocUnsafe(bytes)
-  for (let done = 0; done < bytes; ) {
-    const { bytesRead } = await handle.read(body, done, bytes - done, start + done).catch((error: unknown) => {
-      throw localError(error, 'read', file)
-    })
-    if (bytesRead === 0) throw changed(file)
-    done += bytesRead
-  }
-  return body
-}
-
-async function requireSize(handle: FileHandle, file: string, bytes: number): Promise<void> {
-  if ((await handle.stat()).size !== bytes) throw changed(file)
-}
-
-function changed(file: string): StorageRefusedError {
-  return new StorageRefusedError(`The staging file ${file} is not as long as it was.`, {
-    code: 'E_STAGING_CHANGED',
-    hint: 'Run again with --fresh if it goes on.',
-  })
 }

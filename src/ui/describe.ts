@@ -25,6 +25,8 @@ export const PHASE_LABELS = {
   upload: 'Sending',
   commit: 'Finishing',
   done: 'Done',
+  verify: 'Verifying',
+  extract: 'Extracting',
 } as const satisfies Record<Phase, string>
 
 function warningText(event: Extract<RunEvent, { type: 'warning' }>): string {
@@ -36,9 +38,9 @@ function warningText(event: Extract<RunEvent, { type: 'warning' }>): string {
 
 function startText({ runId, resumed }: Extract<RunEvent, { type: 'run-started' }>): string {
   if (resumed === undefined) return `Backup ${runId} started`
-  const { recordsDone, recordsTotal, callsSaved } = resumed
+  const { recordsDone, recordsTotal, callsSaved, callsToRepeat } = resumed
   const total = recordsTotal === null ? '' : ` of ${formatCount(recordsTotal)}`
-  return `Continuing backup ${runId}: ${formatCount(recordsDone)}${total} records done, ${formatCount(callsSaved)} calls saved`
+  return `Continuing backup ${runId}: ${formatCount(recordsDone)}${total} records done, ${formatCount(callsToRepeat)} calls repeated, ${formatCount(callsSaved)} saved`
 }
 
 /** What an event says to a person; undefined when it is drawn otherwise, or not at all. */
@@ -68,7 +70,12 @@ export function describeEvent(event: RunEvent): Line | undefined {
 
 /** True when the work is counted in bytes: what the records were has been read by then. */
 export function isBytePhase(phase: Phase): boolean {
-  return phase === 'pack' || phase === 'upload' || phase === 'commit'
+  return phase === 'pack' || phase === 'upload' || phase === 'commit' || readsBackup(phase)
+}
+
+/** Nothing of an account is read in these. */
+function readsBackup(phase: Phase): boolean {
+  return phase === 'verify' || phase === 'extract'
 }
 
 /** `84,944 of 132,763 records, 1,204 of 4,410 attachments, 64 %`. */
@@ -86,7 +93,7 @@ export function describeCounts(progress: ProgressSnapshot): string {
 /** `Reading the account, 84,944 of 132,763 records, 64 %, 380 calls/min, 12 min 20 s left, Vendor onboarding`; the counts only when asked for. */
 export function describeProgress(progress: ProgressSnapshot, options: { counts?: boolean } = {}): string {
   const parts: string[] = [PHASE_LABELS[progress.phase]]
-  if (options.counts === true) parts.push(describeCounts(progress))
+  if (options.counts === true && !readsBackup(progress.phase)) parts.push(describeCounts(progress))
   if (isBytePhase(progress.phase)) {
     const total = progress.bytesTotal === null ? '' : ` of ${formatBytes(progress.bytesTotal)}`
     parts.push(`${formatBytes(progress.bytesDone)}${total}`)

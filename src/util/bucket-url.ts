@@ -1,4 +1,5 @@
 import { ConfigError } from '../errors.js'
+import { isLoopback } from './loopback.js'
 
 /** A bucket and the beginning of every key in it, without slashes at its ends; empty: the whole bucket. */
 export interface BucketLocation {
@@ -85,11 +86,4 @@ export function checkEndpoint(endpoint: string, setting: string): URL {
     })
   }
   return url
-}
-
-/** True for the names and addresses of this machine's loopback. */
-export function isLoopback(hostname: string): boolean {
-  return (
-    hostname === 'localhost' || hostname.endsWith('.localhost') || hostname === '[::1]' || /^127\.\d{1,3}\.\d{1,3}\.\d{1,3}$/.test(hostname)
-  )
 }

@@ -60,7 +60,7 @@ export function text(bytes: number, seed = 1): Buffer {
 /** Deterministic bytes that do not deflate. */
 export function noise(bytes: number, seed = 1): Buffer {
   const out = Buffer.alloc(bytes)
-  let state = seed >>> 0 || 1
+  let state = Math.imul(seed, 2654435761) >>> 0 || 1
   for (let at = 0; at < bytes; at++) {
     state ^= state << 13
     state ^= state >>> 17

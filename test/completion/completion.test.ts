@@ -44,7 +44,7 @@ describe('bash completion', () => {
     writeFileSync(join(folder, 'my config.yaml'), '')
     expect(complete('schedule', 'install', '--with', '')).toEqual(['cron', 'systemd'])
     expect(complete('completion', '')).toEqual(['bash', 'zsh', 'fish'])
-    expect(complete('help', 'ex')).toEqual(['exit-codes'])
+    expect(complete('help', 'exit')).toEqual(['exit-codes'])
     expect(complete('help', 'schedul')).toEqual(expect.arrayContaining(['schedule', 'scheduling']))
     expect(complete('schedule', 'show', '-c', 'my')).toEqual(['my config.yaml'])
   })

@@ -1,4 +1,5 @@
 import { defineConfig } from 'vitest/config'
+import { reporters } from '../helpers/reporters.js'
 
 /** What needs a server: `eval "$(test/services/s3-server.sh start)"`, or any other endpoint in KFBACKUP_TEST_S3_ENDPOINT with AWS credentials. */
 export default defineConfig({
@@ -8,6 +9,7 @@ export default defineConfig({
     testTimeout: 180_000,
     hookTimeout: 180_000,
     pool: 'forks',
+    ...reporters('integration'),
     globalSetup: ['test/helpers/build-once.ts'],
   },
 })

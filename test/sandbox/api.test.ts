@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest'
 import { makeAccount, recordId, recordIndex } from '../../src/sandbox/account.js'
 import { BLUEPRINTS } from '../../src/sandbox/flow-blueprints.js'
 import { indexOfToken, tokenOf } from '../../src/sandbox/random.js'
+import { startSandbox } from '../../src/sandbox/server.js'
 import { TODAY, withSandbox } from './helpers.js'
 import { compact, rowsIn } from './naive-crawler.js'
 
@@ -68,6 +69,30 @@ describe('the lists of the sandbox', () => {
       const times = days.map((event) => new Date(event.Timestamp).toISOString().slice(0, 10))
       expect(times.length).toBeGreaterThan(5)
       expect(times.every((day) => day >= '2026-11-01' && day <= '2026-11-10')).toBe(true)
+    }))
+})
+
+describe('a sandbox', () => {
+  it('ends when its signal aborts', async () => {
+    const controller = new AbortController()
+    const sandbox = await startSandbox({ items: 5 }, controller.signal)
+    expect((await fetch(`${sandbox.baseUrl}/_sandbox/stats`)).status).toBe(200)
+    controller.abort()
+    await expect(fetch(`${sandbox.baseUrl}/_sandbox/stats`)).rejects.toThrow()
+    await sandbox.close()
+  })
+
+  it('says when its port is taken', () =>
+    withSandbox({ items: 5 }, async ({ sandbox }) => {
+      const port = Number(new URL(sandbox.baseUrl).port)
+      await expect(startSandbox({ items: 5, port })).rejects.toThrow(`port ${port}`)
+    }))
+
+  it('shows the records a saved filter leaves only to who asks for it', () =>
+    withSandbox({ items: 100 }, async ({ get }) => {
+      const rows = async (preference: string): Promise<number> =>
+        rowsIn((await get(`/process/2/{a}/admin/Purchase_Request_A00/item?page_size=200&apply_preference=${preference}`)).text).length
+      expect(await rows('true')).toBeLessThan(await rows('false'))
     }))
 })
 

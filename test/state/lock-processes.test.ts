@@ -56,8 +56,8 @@ describe('processes of this machine', () => {
   })
 
   it('take a zombie for gone', async () => {
-    // The shell's child ends at once; `exec` leaves it to a parent that never asks.
-    const parent = spawn('sh', ['-c', 'sleep 0 & echo $!; exec sleep 30'], { stdio: ['ignore', 'pipe', 'ignore'] })
+    // The shell's child ends after the `exec`, which leaves it to a parent that never asks.
+    const parent = spawn('sh', ['-c', 'sleep 0.3 & echo $!; exec sleep 30'], { stdio: ['ignore', 'pipe', 'ignore'] })
     const [line] = (await once(parent.stdout, 'data')) as [Buffer]
     const zombie = Number(line.toString())
     await expect.poll(() => systemProcesses().look(zombie).exists, { timeout: 5000 }).toBe(false)

@@ -41,7 +41,11 @@ describe('a local destination', () => {
 
   it('says that the disk may not be mounted when the parent of the folder is missing', async () => {
     const storage = new LocalStorage(join(parent, 'mnt/usb/backups'))
-    await expect(storage.put('k/f', never)).rejects.toMatchObject({ code: 'E_STORAGE_MISSING', exitCode: 14, hint: /mount/ })
+    await expect(storage.put('k/f', never)).rejects.toMatchObject({
+      code: 'E_STORAGE_MISSING',
+      exitCode: 14,
+      hint: expect.stringMatching(/mount/),
+    })
     await expect(paths(storage, '')).rejects.toMatchObject({ code: 'E_STORAGE_MISSING' })
     expect(await readdir(parent)).toEqual([])
   })
@@ -99,7 +103,7 @@ describe('a local destination', () => {
     await expect(pipeline(Readable.from([Buffer.alloc(100)]), upload.stream)).rejects.toMatchObject({
       code: 'E_STORAGE_NO_SPACE',
       exitCode: 14,
-      message: /no space left/,
+      message: expect.stringMatching(/no space left/),
     })
     await upload.abort()
     expect(await paths(storage, '')).toEqual([])

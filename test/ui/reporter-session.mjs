@@ -40,7 +40,7 @@ reporter.emit({ type: 'state', state: 'started' })
 reporter.emit({
   type: 'run-started',
   runId: '20261123T023000Z-1a2b3c4d',
-  resumed: { recordsDone: 84944, recordsTotal: 132763, callsSaved: 8402 },
+  resumed: { recordsDone: 84944, recordsTotal: 132763, callsSaved: 8402, callsToRepeat: 3 },
 })
 reporter.emit({ type: 'phase', phase: 'discover' })
 reporter.emit({ type: 'progress', progress: snapshot(null) })

@@ -86,8 +86,8 @@ describe('on a real terminal', () => {
     const { raw, screen, code } = await onPty([process.execPath, SESSION, DIST, 'tty'])
     expect(code).toBe(0)
     expect(screen.slice(0, 11)).toEqual([
-      'Continuing backup 20261123T023000Z-1a2b3c4d: 84,944 of 132,763 records done, 8,4',
-      '02 calls saved',
+      'Continuing backup 20261123T023000Z-1a2b3c4d: 84,944 of 132,763 records done, 3 c',
+      'alls repeated, 8,402 saved',
       'Looking at the account',
       'Warning: over the spinner *** (flow Flow??)',
       'Reading the account',
@@ -129,7 +129,7 @@ describe('without a terminal', () => {
   it('stderr has a line per milestone with its time, stdout the summary, and neither an escape sequence', async () => {
     const { stdout, stderr } = await piped('plain')
     expect(stderr.replaceAll(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ /gm, '').split('\n')).toEqual([
-      'Continuing backup 20261123T023000Z-1a2b3c4d: 84,944 of 132,763 records done, 8,402 calls saved',
+      'Continuing backup 20261123T023000Z-1a2b3c4d: 84,944 of 132,763 records done, 3 calls repeated, 8,402 saved',
       'Looking at the account',
       'Warning: over the spinner *** (flow Flow??)',
       'Reading the account',

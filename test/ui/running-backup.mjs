@@ -32,11 +32,12 @@ const tell = () => {
 }
 tell()
 const ticking = setInterval(tell, 200)
-pollCancelRequest({ stateDir, runId, token: lock.owner.token, everyMs: 50 }, ({ discard }) => {
-  clearInterval(ticking)
-  appendHistory(stateDir, { id: runId, status: 'canceled', finished_at: new Date().toISOString(), error: discard ? 'discarded' : 'kept' })
-  lock.release()
-})
+if (behaviour !== 'stubborn')
+  pollCancelRequest({ stateDir, runId, token: lock.owner.token, everyMs: 50 }, ({ discard }) => {
+    clearInterval(ticking)
+    appendHistory(stateDir, { id: runId, status: 'canceled', finished_at: new Date().toISOString(), error: discard ? 'discarded' : 'kept' })
+    lock.release()
+  })
 if (behaviour === 'finish') {
   setTimeout(() => {
     clearInterval(ticking)

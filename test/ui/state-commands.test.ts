@@ -1,17 +1,22 @@
 import { type ChildProcess, execFile, spawn } from 'node:child_process'
+import { createHash } from 'node:crypto'
 import { once } from 'node:events'
-import { appendFileSync, existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
+import { appendFileSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { buildProgram } from '../../src/cli.js'
+import { cancelCommand } from '../../src/commands/cancel.js'
 import { renderError } from '../../src/commands/render-error.js'
 import { appendHistory, eventLogPath, historyPath, runFolder } from '../../src/state/history.js'
 import type { HistoryLine } from '../../src/state/history-entry.js'
 import { lockPath } from '../../src/state/lock-owner.js'
+import { LocalStorage } from '../../src/storage/local.js'
 import { textWidth } from '../../src/util/text-width.js'
+import { makeBackup } from '../backups/make-backup.js'
 import { onPty } from '../helpers/pty.js'
+import { fakeClock } from '../helpers/state-fakes.js'
 
 const DIST = new URL('../../dist', import.meta.url).href
 const BINARY = new URL('../../bin/kfbackup.js', import.meta.url).pathname
@@ -222,6 +227,8 @@ describe('history', () => {
     expect(stderr).toMatch(/^Warning: A damaged line in the history; a copy is kept in .*history\.jsonl\.damaged-\d{8}T\d{6}Z\n$/)
     expect(readdirSync(stateDir).filter((name) => name.includes('damaged'))).toHaveLength(1)
     expect((await kfbackup('history')).stderr).toBe('')
+    appendFileSync(historyPath(stateDir), 'more rubbish\n')
+    expect((await kfbackup('history', '--json')).messages[0]).toMatchObject({ message_type: 'warning', code: 'history_damaged' })
   })
 })
 
@@ -295,6 +302,17 @@ describe('history show', () => {
     expect(messages.at(-1)).toEqual({ message_type: 'summary', command: 'history show', id: RUN, status: 'incomplete', exit_code: 0 })
   })
 
+  it('takes flags before and behind the subcommand, and colours only a terminal that wants them', async () => {
+    appendHistory(stateDir, ended(RUN))
+    const other = await kfbackup('history', '--state-dir', join(home, 'empty'), 'show', 'latest')
+    expect(other.code).toBe(10)
+    const show = async (...flags: string[]): Promise<string> =>
+      (await onPty([process.execPath, BINARY, 'history', 'show', 'latest', '--state-dir', stateDir, ...flags], { env: { HOME: home } })).raw
+    const colours = /\u001b\[\d+m/
+    expect(await show()).toMatch(colours)
+    expect(await show('--no-color')).not.toMatch(colours)
+  })
+
   it('ends with 10 for a run it does not know and 2 for the beginning of two', async () => {
     expect((await kfbackup('history', 'show', 'latest')).code).toBe(10)
     appendHistory(stateDir, ended('20261101T023000Z-aaaaaaaa'))
@@ -307,6 +325,28 @@ describe('history show', () => {
     const { stderr, stdout } = await binary('history', 'show', 'nothing', '--json')
     expect(stdout).toBe('')
     expect(JSON.parse(stderr)).toMatchObject({ message_type: 'exit_error', exit_code: 10 })
+  })
+})
+
+describe('history rebuild', () => {
+  it('adds the backups of this account at the destination that the history does not know, with the SHA-256 of their backup.json', async () => {
+    const storage = new LocalStorage(join(home, 'backups'))
+    await makeBackup(storage, { id: '20261101T023000Z-aaaaaaaa' })
+    await makeBackup(storage, { id: '20261102T023000Z-bbbbbbbb', status: 'incomplete' })
+    await makeBackup(storage, { id: '20261103T023000Z-cccccccc', accountId: 'Ac2' })
+    appendHistory(stateDir, ended('20261101T023000Z-aaaaaaaa'))
+    const first = await kfbackup('history', 'rebuild')
+    expect([first.code, first.stdout]).toEqual([0, `2 backups at ${join(home, 'backups')}, 1 of them added to the history.\n`])
+    const { messages } = await kfbackup('history', '--json')
+    const added = messages.find(({ id }) => id === '20261102T023000Z-bbbbbbbb')
+    const folder = join(home, 'backups', 'kfbackup-acme-20261102T023000Z-bbbbbbbb')
+    const sha256 = createHash('sha256')
+      .update(readFileSync(join(folder, 'backup.json')))
+      .digest('hex')
+    expect(added).toMatchObject({ status: 'incomplete', account: 'Ac1', destination, location: folder, parts: 3, backup_sha256: sha256 })
+    expect((await kfbackup('history', 'rebuild', '--json')).messages).toEqual([
+      { message_type: 'summary', command: 'history rebuild', found: 2, added: 0, exit_code: 0 },
+    ])
   })
 })
 
@@ -399,6 +439,27 @@ describe('cancel', () => {
     expect(stdout).toContain(`Backup ${RUN} stopped.`)
     if (child.exitCode === null) await once(child, 'close')
     expect((await kfbackup('history', '--json')).messages[0]).toMatchObject({ status: 'canceled', error: outcome })
+  })
+
+  it('that is not obeyed within 30 seconds ends with 1 and names the process', async () => {
+    const child = await running('stubborn')
+    const clock = fakeClock(Date.now())
+    const written: string[] = []
+    const stream = { write: (text: string) => written.push(text) } as unknown as NodeJS.WriteStream
+    const context = {
+      flags: {},
+      env: environment(),
+      cwd: home,
+      stdin: process.stdin,
+      stdout: stream,
+      stderr: stream,
+      signal: new AbortController().signal,
+    }
+    await expect(cancelCommand(context, {}, clock)).rejects.toMatchObject({
+      exitCode: 1,
+      message: expect.stringContaining(`process ${child.pid}`),
+    })
+    expect(clock.waits.reduce((sum, ms) => sum + ms, 0)).toBe(30_000)
   })
 
   it('--json ends with a summary', async () => {

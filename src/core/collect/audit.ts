@@ -17,6 +17,11 @@ function yearBefore(timeMs: number): number {
   return date.getTime()
 }
 
+/** The days of the audit log a backup made at `nowMs` asks for: the year up to that day, both included. */
+export function auditDays(nowMs: number): { from: string; to: string } {
+  return { from: day(yearBefore(nowMs)), to: day(nowMs) }
+}
+
 /** Reads the audit log of the year up to the run's first start, both days included. */
 export async function collectAudit(context: CollectContext): Promise<void> {
   const { store, options } = context
@@ -24,7 +29,7 @@ export async function collectAudit(context: CollectContext): Promise<void> {
   if (events.isDone) return
   const result = await readListPass(context, events, {
     endpoint: 'audit.list',
-    values: { from: day(yearBefore(options.createdAtMs)), to: day(options.createdAtMs) },
+    values: auditDays(options.createdAtMs),
     what: 'audit events',
     toRow: (row, json) => ({ id: text(row.value, 'AuditID') ?? text(row.value, '_id') ?? contentId(json), json }),
     onPage: (saved) => context.progress.add('auditLogs', { done: saved.fresh.length, total: saved.fresh.length }),

@@ -17,7 +17,7 @@ import { finishUnlisted, nameFailedList, proveFlow } from './prove.js'
  * Reads the whole account into the run's store: everything that is not there yet. Repeats no call whose answer is saved. Resolves when every thing
  * asked for has been answered or named as a gap; throws what ends the run, with everything saved up to then.
  */
-export async function collect(context: CollectContext): Promise<Discovered> {
+export async function collect(context: CollectContext, onDiscovered: (discovered: Discovered) => void = () => {}): Promise<Discovered> {
   const { options, progress, store } = context
   const wants = (category: Category): boolean => options.categories.includes(category)
   progress.setPhase('discover')
@@ -25,6 +25,7 @@ export async function collect(context: CollectContext): Promise<Discovered> {
   progress.setUnknowns(discovered.flows.length + (wants('usersAndGroups') ? 1 : 0))
   seedProgress(context, discovered.flows)
   progress.setPhase('collect')
+  onDiscovered(discovered)
 
   let mayListUsers = true
   const people = async (): Promise<void> => {
@@ -38,6 +39,7 @@ export async function collect(context: CollectContext): Promise<Discovered> {
   refuseIfNothingMayBeRead(context, discovered, mayListUsers)
   if (!store.isCollected) store.finishCollect()
   await store.sync()
+  context.news.beat()
   return discovered
 }
 
@@ -122,6 +124,7 @@ async function readPlace(context: CollectContext, place: Place): Promise<void> {
   } else {
     await proveFlow(context, work)
   }
+  context.news.beat()
   const { counts } = work.collection
   context.emit({ type: 'milestone', message: `${place.info.name}: ${counts.records} records, ${counts.filesDone} files` })
 }

@@ -5,6 +5,7 @@ import { FileUnreachableError } from '../../kissflow/download.js'
 import type { JsonAnswer } from '../../kissflow/shapes.js'
 import type { RunStore } from '../../state/run-store.js'
 import type { Clock } from '../../util/clock.js'
+import type { Pulse } from '../../util/pulse.js'
 import type { Category, Emit } from '../events.js'
 import type { Progress } from '../progress.js'
 import type { GapBook } from './gaps.js'
@@ -30,6 +31,8 @@ export interface CollectContext {
   clock: Clock
   /** Aborted by Ctrl-C, by `cancel`, or by the first failure that ends the run: no new call starts. */
   stop: AbortSignal
+  /** Beats when a flow is wholly read, and when all is. */
+  news: Pulse
   /** Ends the run for this reason: aborts `stop`. */
   halt: (reason: unknown) => void
 }

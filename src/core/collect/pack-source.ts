@@ -17,16 +17,34 @@ import { peopleObjects } from './people-objects.js'
 /** What packing reads: the run's saved state, in its final order. */
 export function packSource(
   store: RunStore,
-  input: { flows: FlowInfo[]; categories: readonly Category[]; gaps: () => Iterable<Gap> },
+  input: {
+    flows: FlowInfo[]
+    categories: readonly Category[]
+    gaps: () => Iterable<Gap>
+    /** Resolves when a flow is wholly read; for packing while the account is still being read. */
+    flowDone?: (flow: FlowInfo) => Promise<void>
+    /** Resolves when everything is read. */
+    allDone?: () => Promise<void>
+  },
 ): PackSource {
-  const audit = store.collections.get(AUDIT)
+  const { flowDone = now, allDone = now } = input
   return {
-    usersAndGroups: input.categories.includes('usersAndGroups') ? () => peopleObjects(store) : undefined,
+    usersAndGroups: input.categories.includes('usersAndGroups')
+      ? async function* () {
+          await allDone()
+          yield* peopleObjects(store)
+        }
+      : undefined,
     flows: async function* (from) {
-      for (const flow of input.flows.slice(from)) yield flowSource(store, flow)
+      for (const flow of input.flows.slice(from)) {
+        await flowDone(flow)
+        yield flowSource(store, flow)
+      }
     },
     auditEvents: input.categories.includes('auditLogs')
       ? async function* (from) {
+          await allDone()
+          const audit = store.collections.get(AUDIT)
           for (let seq = from; seq < (audit?.size ?? 0); seq++) {
             const event = audit === undefined ? undefined : readPart(store, audit, seq, 'row')
             if (event !== undefined) yield event.bytes
@@ -34,10 +52,13 @@ export function packSource(
         }
       : undefined,
     gaps: async function* () {
+      await allDone()
       yield* input.gaps()
     },
   }
 }
+
+const now = (): Promise<void> => Promise.resolve()
 
 interface SavedPart {
   bytes: Buffer

@@ -42,8 +42,7 @@ export function collectedManifest(
 
 function flowSection(store: RunStore, collection: Collection): Record<string, unknown> {
   const { counts } = collection
-  const proof: unknown =
-    collection.proof === undefined ? null : JSON.parse(store.spool.read(collection.number, collection.proof).toString('utf8'))
+  const proof: unknown = collection.proof === undefined ? null : JSON.parse(store.spool.read(0, collection.proof).toString('utf8'))
   return {
     answers: collection.answers,
     listed: collection.size,

@@ -14,7 +14,7 @@ interface Parts {
 
 /** What goes on beside a run: its progress for `status`, and the ear for `cancel`. `emit` passes events on after noting them. */
 export function startHousekeeping(
-  options: { stateDir: string; account: { accountId: string }; storage: { location: string } },
+  options: { stateDir: string; account: { accountId: string }; destination: string },
   { plan, lock, clock, emit }: Parts,
   onCancel: (request: CancelRequest) => void,
 ): { emit: Emit; stop: () => void } {
@@ -23,7 +23,7 @@ export function startHousekeeping(
     stateDir,
     runId: plan.id,
     account: options.account.accountId,
-    destination: options.storage.location,
+    destination: options.destination,
     startedAt: rfc3339(plan.createdAtMs),
   }
   const status = createStatusWriter(facts, clock)

@@ -6,10 +6,13 @@ import type { RunStore } from '../../state/run-store.js'
 import { writeFileAtomic } from '../../util/atomic-file.js'
 import { type Clock, rfc3339 } from '../../util/clock.js'
 import type { Discovered } from '../collect/discover.js'
+import { type FlowInfo, flowKey } from '../collect/flow.js'
 import type { GapBook } from '../collect/gaps.js'
 import { packSource } from '../collect/pack-source.js'
-import type { Emit } from '../events.js'
-import { type PackCheckpoint, type PackResult, packBackup } from '../pack/pack.js'
+import type { Emit, Gap } from '../events.js'
+import type { PackCheckpoint } from '../pack/checkpoint.js'
+import { packBackup } from '../pack/pack-backup.js'
+import type { PackResult } from '../pack/pack-types.js'
 import type { Progress } from '../progress.js'
 import { collectedManifest } from './collected-manifest.js'
 import { notOfferedGaps } from './not-offered.js'
@@ -18,7 +21,7 @@ import type { RunPlan } from './run-plan.js'
 import { exitCodeOf, type RunOptions, type RunResult } from './run-types.js'
 import type { Session } from './session.js'
 
-interface PackRunParts {
+export interface PackRunParts {
   clock: Clock
   emit: Emit
   store: RunStore
@@ -32,6 +35,8 @@ interface PackRunParts {
   folder: string
   startedMs: number
   resumed: boolean
+  /** Packing goes on while the account is still being read. */
+  streaming?: { until: (isSo: () => boolean) => Promise<void>; isCollected: () => boolean }
 }
 
 /** Packs what was collected and commits the backup; goes on behind the last part an earlier process stored. */
@@ -41,9 +46,16 @@ export async function packRun(options: RunOptions, parts: PackRunParts, signal: 
   const checkpointPath = join(workFolder, 'checkpoint.json')
   const notOffered = notOfferedGaps(options.categories, discovered.flows)
   const status = (): 'completed' | 'incomplete' => (gaps.open > 0 ? 'incomplete' : 'completed')
-  progress.setPhase('pack')
-  progress.bytesDone = 0
-  progress.bytesTotal = totalBytes(store)
+  const { streaming } = parts
+  const allDone = async (): Promise<void> => {
+    await streaming?.until(streaming.isCollected)
+    if (progress.bytesTotal !== null) return
+    progress.setPhase(streaming === undefined ? 'pack' : 'upload')
+    progress.bytesDone = packedBytes
+    progress.bytesTotal = totalBytes(store)
+  }
+  let packedBytes = 0
+  if (streaming === undefined) await allDone()
   const source = packSource(store, {
     flows: discovered.flows,
     categories: options.categories,
@@ -51,6 +63,8 @@ export async function packRun(options: RunOptions, parts: PackRunParts, signal: 
       yield* gaps.saved()
       yield* notOffered
     },
+    allDone,
+    flowDone: async ({ type, id }) => streaming?.until(() => store.collections.get(flowKey(type, id))?.isDone === true),
   })
   const result = await packBackup(
     source,
@@ -65,7 +79,10 @@ export async function packRun(options: RunOptions, parts: PackRunParts, signal: 
       storageMode: options.storage.kind,
       zipSizeBytes: options.zipSizeBytes,
       encryption: protection.encryption,
-      manifest: () => Promise.resolve(collectedManifest(store, { ...parts, endpoints: options.account.endpoints })),
+      manifest: async () => {
+        await allDone()
+        return collectedManifest(store, { ...parts, endpoints: options.account.endpoints })
+      },
       status,
       checkpoint: readCheckpoint(checkpointPath, options.zipSizeBytes),
     },
@@ -76,6 +93,8 @@ export async function packRun(options: RunOptions, parts: PackRunParts, signal: 
       now: clock.now,
       emit,
       onProgress: ({ bytesDone, part }) => {
+        packedBytes = bytesDone
+        if (progress.bytesTotal === null) return
         progress.bytesDone = bytesDone
         progress.current = part
         progress.tick()
@@ -83,6 +102,7 @@ export async function packRun(options: RunOptions, parts: PackRunParts, signal: 
       onPartStored: (checkpoint) => {
         lock.stillOwner()
         writeFileAtomic(checkpointPath, JSON.stringify(checkpoint))
+        if (streaming !== undefined) freeStored(store, discovered.flows, checkpoint)
         return Promise.resolve()
       },
       beforeCommit: () => {
@@ -92,8 +112,28 @@ export async function packRun(options: RunOptions, parts: PackRunParts, signal: 
     },
     signal,
   )
+  keepForHistory(parts, notOffered)
   progress.setPhase('done')
   return { summary: summarize(options, parts, { result, notOffered: notOffered.length }), backupJsonSha256: result.backupJsonSha256 }
+}
+
+/** Frees the flows that are stored to their end. */
+function freeStored(store: RunStore, flows: readonly FlowInfo[], { cursor }: PackCheckpoint): void {
+  const stored = cursor.stage === 'transactions' ? flows.slice(0, cursor.flowsDone) : flows
+  for (const { type, id } of stored) {
+    const collection = store.collections.get(flowKey(type, id))
+    if (collection !== undefined) store.free(collection)
+  }
+}
+
+/** What `history show` tells of a run when its data are gone: counts by flow, and the gaps. */
+function keepForHistory({ store, gaps, discovered, folder }: PackRunParts, notOffered: Gap[]): void {
+  const flows = discovered.flows.map(({ id, name, type }) => {
+    const counts = store.collections.get(flowKey(type, id))?.counts
+    return { id, name, type, parts: [{ records: counts?.records ?? 0, comments: counts?.comments ?? 0, files: counts?.filesDone ?? 0 }] }
+  })
+  writeFileAtomic(join(folder, 'manifest.json'), JSON.stringify({ flows }))
+  writeFileAtomic(join(folder, 'gaps.json'), JSON.stringify([...gaps.saved(), ...notOffered]))
 }
 
 /** Another `zip.size` cuts other parts: what was packed for the old one is packed again, without one call. */
@@ -128,7 +168,7 @@ function summarize(
   return {
     status: result.status,
     backupId: plan.id,
-    location: join(options.storage.location, result.folder),
+    location: `${options.storage.location.replace(/\/+$/, '')}/${result.folder}`,
     resumed: parts.resumed,
     flows: discovered.flows.length,
     ...sum,

@@ -13,7 +13,7 @@ export function recordStart(options: RunOptions, plan: RunPlan): void {
     subdomain: options.account.subdomain,
     requester: options.requester,
     storage_mode: options.storage.kind,
-    destination: options.storage.location,
+    destination: options.destination,
     started_at: rfc3339(plan.createdAtMs),
     categories: [...options.categories],
     resumes: plan.processes - 1,

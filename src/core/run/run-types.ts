@@ -14,6 +14,8 @@ export interface RunOptions {
   pageSize: number
   accept: readonly string[]
   storage: Storage
+  /** The same text for the same place: names the lock and the history's lines. */
+  destination: string
   zipSizeBytes: number
   encryption: EncryptionChoice
   /** Named parts of the config that must be unchanged to continue a run. */

@@ -3,13 +3,15 @@ import { runFolder } from '../../state/history.js'
 import { acquireLock, type Lock } from '../../state/lock.js'
 import { RunStore } from '../../state/run-store.js'
 import { stateError } from '../../state/state-error.js'
+import { Pulse } from '../../util/pulse.js'
 import { collect } from '../collect/collect.js'
+import type { CollectContext } from '../collect/context.js'
 import { GapBook } from '../collect/gaps.js'
 import type { ResumeInfo } from '../events.js'
 import { Progress } from '../progress.js'
 import { choosePlan } from './choose-plan.js'
 import { startHousekeeping } from './housekeeping.js'
-import { packRun } from './pack-run.js'
+import { type PackRunParts, packRun } from './pack-run.js'
 import { openProtection } from './protection.js'
 import { recordEnd, recordStart } from './run-history.js'
 import { clearRunData, type RunPlan, writePlan } from './run-plan.js'
@@ -69,7 +71,7 @@ async function takeUp(options: RunOptions, deps: RunDeps, signal: AbortSignal): 
       {
         stateDir: options.stateDir,
         accountId: options.account.accountId,
-        destination: options.storage.location,
+        destination: options.destination,
         runId: plan.id,
         waitMs: options.lockWaitMs,
         onWaiting: () => deps.emit({ type: 'state', state: 'waiting' }),
@@ -130,7 +132,8 @@ async function work(options: RunOptions, deps: RunDeps, place: Place, signal: Ab
     emit({ type: 'run-started', runId: plan.id, resumed })
     emit({ type: 'state', state: 'in progress' })
     const gaps = new GapBook(store, options.accept, emit)
-    const discovered = await collect({
+    const parts = { clock, emit, store, gaps, progress, session: live, protection, ...place, resumed: resumed !== undefined }
+    const context: CollectContext = {
       client: live.client,
       store,
       options: { ...options, concurrency: options.account.concurrency, createdAtMs: plan.createdAtMs },
@@ -139,13 +142,11 @@ async function work(options: RunOptions, deps: RunDeps, place: Place, signal: Ab
       emit,
       clock,
       stop: live.stop,
+      news: new Pulse(),
       halt: live.halt,
-    })
-    return await packRun(
-      options,
-      { clock, emit, store, gaps, progress, session: live, protection, discovered, ...place, resumed: resumed !== undefined },
-      live.stop,
-    )
+    }
+    if (options.storage.uploadFile === undefined) return await packRun(options, { ...parts, discovered: await collect(context) }, live.stop)
+    return await collectAndUpload(options, { parts, context })
   } finally {
     clearInterval(syncTimer)
     await syncing
@@ -153,6 +154,36 @@ async function work(options: RunOptions, deps: RunDeps, place: Place, signal: Ab
     await store.sync().catch(() => {})
     store.close()
   }
+}
+
+/** A remote destination gets its parts as they are made, and what they hold is freed here: the disk need not take the whole account. */
+async function collectAndUpload(
+  options: RunOptions,
+  { parts, context }: { parts: Omit<PackRunParts, 'discovered'>; context: CollectContext },
+): Promise<RunResult> {
+  let collected = false
+  let packing: Promise<RunResult> | undefined
+  const until = async (isSo: () => boolean): Promise<void> => {
+    while (!isSo()) await context.news.wait(context.stop)
+  }
+  const collecting = collect(context, (discovered) => {
+    packing = packRun(options, { ...parts, discovered, streaming: { until, isCollected: () => collected } }, context.stop)
+    packing.catch((error: unknown) => context.halt(error))
+  })
+  const finish = async (): Promise<void> => {
+    await collecting
+    collected = true
+    context.news.beat()
+  }
+  try {
+    await finish()
+  } catch (error) {
+    context.halt(error)
+    await packing?.catch(() => {})
+    throw error
+  }
+  if (packing === undefined) throw new Error('collect ended before it had discovered the flows')
+  return await packing
 }
 
 // A power cut may cost this much of what was collected; a killed process loses nothing.

@@ -1,4 +1,4 @@
-import { ConfigError } from '../../errors.js'
+import { ConfigError, EXIT } from '../../errors.js'
 import { type Schedule, wakeHours } from './schedule-spec.js'
 
 /** First line of every unit file kfbackup writes; a file without it is somebody else's. */
@@ -25,6 +25,10 @@ export interface UnitOptions {
 const MAX_DELAY_SECONDS = 15 * 60
 const DELAY_SHARE = 0.05
 const RETRY_AFTER = '30min'
+const RETRIES_A_DAY = 12
+const HOURS_A_DAY = 24
+/** What trying again will not mend. Left over are 75 and being killed, after which a run continues. (systemd refuses RestartForceExitStatus= for oneshot.) */
+const FINAL_EXIT_CODES = Object.values(EXIT).filter((code) => code !== EXIT.ok && code !== EXIT.tryLater)
 
 function checkLine(value: string): string {
   if (/[\u0000-\u001f\u007f]/.test(value)) {
@@ -79,14 +83,25 @@ const SANDBOX = [
 /** These work in a user's own manager, too. */
 const EVERYWHERE = ['NoNewPrivileges=yes', 'LockPersonality=yes', 'RestrictRealtime=yes', 'SystemCallArchitectures=native', 'UMask=0077']
 
-/** Text of the service unit. Exit 75 (try later) is tried again after half an hour; every other failure leaves the unit failed, for `systemctl --failed`. */
-export function serviceUnit({ account, argv, user, writable, stateDirectory, environmentFile, credentials = [] }: UnitOptions): string {
+/** Text of the service unit. Exit 75 (try later) and a kill are tried again after half an hour, twelve times a day; every other failure leaves the unit failed, for `systemctl --failed`. */
+export function serviceUnit({
+  schedule,
+  account,
+  argv,
+  user,
+  writable,
+  stateDirectory,
+  environmentFile,
+  credentials = [],
+}: UnitOptions): string {
   const lines = [
     UNIT_MARK,
     '[Unit]',
     `Description=Backup of the Kissflow account ${specifierSafe(account)}`,
     // A user's manager knows no network-online.target.
     ...(user === undefined ? [] : ['Wants=network-online.target', 'After=network-online.target']),
+    'StartLimitIntervalSec=1d',
+    `StartLimitBurst=${(wakeHours(schedule)?.length ?? HOURS_A_DAY) + RETRIES_A_DAY}`,
     '',
     '[Service]',
     'Type=oneshot',
@@ -95,7 +110,8 @@ export function serviceUnit({ account, argv, user, writable, stateDirectory, env
     ...(environmentFile === undefined ? [] : [`EnvironmentFile=${specifierSafe(environmentFile)}`]),
     ...credentials.map(({ name, path }) => `LoadCredential=${specifierSafe(name)}:${specifierSafe(path)}`),
     `ExecStart=${argv.map(execWord).join(' ')}`,
-    'RestartForceExitStatus=75',
+    'Restart=on-failure',
+    `RestartPreventExitStatus=${FINAL_EXIT_CODES.join(' ')}`,
     `RestartSec=${RETRY_AFTER}`,
     '# SIGTERM lets the run save its place.',
     'TimeoutStopSec=30s',

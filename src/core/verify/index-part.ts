@@ -79,7 +79,8 @@ async function* readLinesOf(part: PlainPart, name: string, signal: AbortSignal):
   yield* readJsonLines(readEntryContent(part, entry, signal), name)
 }
 
-async function* reported<Line>(lines: AsyncIterable<Line>, findings: Findings): AsyncGenerator<Line> {
+/** Lines to their end or to the first that is damaged; that is reported. */
+export async function* reported<Line>(lines: AsyncIterable<Line>, findings: Findings): AsyncGenerator<Line> {
   try {
     yield* lines
   } catch (error) {

@@ -1,5 +1,5 @@
 import { type BackupJson, parseBackupJson, partNameOf } from '../../archive/backup-json.js'
-import { INDEX_PART, PLAIN_FILES } from '../../archive/layout.js'
+import { INDEX_PART, PLAIN_FILES, parseBackupFolder } from '../../archive/layout.js'
 import { type BackupDecryption, openBackup } from '../../crypto/open-backup.js'
 import type { BackupSecrets } from '../../crypto/plain-part.js'
 import { DamagedError, NotFoundError } from '../../errors.js'
@@ -91,6 +91,8 @@ export async function verifyBackup(
     const files = await findFiles(source, signal)
     await verifyFiles(source, { backup, raw, files, expectedSha256: options.expectedBackupJsonSha256 }, findings, signal)
     checkFormat(backup, findings)
+    const named = parseBackupFolder(source.folder.split('/').at(-1) ?? '')
+    if (named !== undefined && named.id !== backup.id) findings.damage(`it is that of backup ${backup.id}`, { part: PLAIN_FILES.backup })
     const context: PartsContext = { source, backup, files, findings, counts, reading: options.reading, random: options.random }
     const decryption = await open(backup, options.secrets, result)
     result.bytes = decryption === undefined ? await verifyCiphertext(context, signal) : await verifyParts(context, decryption, signal)

@@ -8,6 +8,7 @@ import { type ContentCheck, FileCheck, JsonCheck } from './content-checks.js'
 import { ContentCounts } from './counts.js'
 import type { Findings } from './findings.js'
 import { type Manifest, openExpected, readManifest } from './index-part.js'
+import { partsInOrder } from './part-order.js'
 import { type Expected, PartVerifier } from './part-verifier.js'
 import { chooseStretches, type Reading } from './reading.js'
 import { scanChosen } from './sample-scan.js'
@@ -33,7 +34,6 @@ export async function verifyParts(context: PartsContext, decryption: BackupDecry
 class PartsVerification {
   private readonly context: PartsContext
   private readonly decryption: BackupDecryption
-  private readonly left: Map<string, BackupPart>
   private readonly bytesTotal: number
   private bytesRead = 0
   private bytesPassed = 0
@@ -41,7 +41,6 @@ class PartsVerification {
   constructor(context: PartsContext, decryption: BackupDecryption) {
     this.context = context
     this.decryption = decryption
-    this.left = new Map(context.backup.parts.map((part) => [partNameOf(part.name), part]))
     this.bytesTotal = context.backup.parts.reduce((sum, part) => sum + part.bytes, 0)
   }
 
@@ -52,17 +51,10 @@ class PartsVerification {
     if (index !== undefined) compareParts(index.manifest, backup, findings)
     const chosen = chooseStretches(reading, this.bytesTotal, this.context.random)
     try {
-      // The order of entries.jsonl is the order of the parts; one that it does not name comes last.
-      for (let line = await index?.expected.entries.peek(); line !== undefined; line = await index?.expected.entries.peek()) {
-        const part = this.left.get(line.part)
-        if (part === undefined) {
-          await this.skipPart(line.part, index?.expected)
-          continue
-        }
-        this.left.delete(line.part)
-        await this.verifyPart(part, { expected: index?.expected, chosen }, signal)
+      for await (const { name, part } of partsInOrder(backup.parts, index?.expected.entries)) {
+        if (part === undefined) await this.skipPart(name, index?.expected)
+        else await this.verifyPart(part, { expected: index?.expected, chosen }, signal)
       }
-      for (const part of this.left.values()) await this.verifyPart(part, { expected: index?.expected, chosen }, signal)
     } finally {
       await index?.expected.entries.close()
       await index?.expected.records.close()
@@ -74,8 +66,7 @@ class PartsVerification {
   /** Index is always read whole. Undefined when it cannot serve as the list of what there should be. */
   private async verifyIndex(signal: AbortSignal): Promise<{ manifest: Manifest; expected: Expected } | undefined> {
     const { findings } = this.context
-    const part = this.left.get(INDEX_PART)
-    this.left.delete(INDEX_PART)
+    const part = this.context.backup.parts.find((candidate) => partNameOf(candidate.name) === INDEX_PART)
     const plain = part && (await this.openPart(part, signal))
     if (part === undefined || plain === undefined) return undefined
     const verifier = new PartVerifier({

@@ -147,7 +147,7 @@ describe('the least rights at S3', () => {
     expect(used).toEqual(['s3:AbortMultipartUpload', 's3:PutObject'])
     await expect(withRights(['s3:PutObject'], cancel)).rejects.toMatchObject({
       code: 'E_STORAGE_PERMISSION',
-      message: /s3:AbortMultipartUpload/,
+      message: expect.stringMatching(/s3:AbortMultipartUpload/),
     })
   })
 })

@@ -53,18 +53,23 @@ describe('what an administrator reads when S3 refuses', () => {
     [
       'a bucket that is not there',
       () => ({ options: { bucket: 'kfbackup-no-such-bucket' } }),
-      { code: 'E_STORAGE_MISSING', exitCode: 14, message: /kfbackup-no-such-bucket/, hint: /storage\.url/ },
+      {
+        code: 'E_STORAGE_MISSING',
+        exitCode: 14,
+        message: expect.stringMatching(/kfbackup-no-such-bucket/),
+        hint: expect.stringMatching(/storage\.url/),
+      },
     ],
     [
       'an unknown access key',
       () => ({ env: { AWS_ACCESS_KEY_ID: 'nobody:atall' } }),
-      { code: 'E_STORAGE_CREDENTIALS', exitCode: 14, hint: /storage\.profile/ },
+      { code: 'E_STORAGE_CREDENTIALS', exitCode: 14, hint: expect.stringMatching(/storage\.profile/) },
     ],
     ['a wrong secret', () => ({ env: { AWS_SECRET_ACCESS_KEY: 'wrong-secret' } }), { code: 'E_STORAGE_CREDENTIALS', exitCode: 14 }],
     [
       'a key without rights',
       () => ({ env: { AWS_ACCESS_KEY_ID: 'test:reader', AWS_SECRET_ACCESS_KEY: 'reading' } }),
-      { code: 'E_STORAGE_PERMISSION', exitCode: 14, message: /s3:/ },
+      { code: 'E_STORAGE_PERMISSION', exitCode: 14, message: expect.stringMatching(/s3:/) },
     ],
     [
       'a profile that is not there',
@@ -72,13 +77,22 @@ describe('what an administrator reads when S3 refuses', () => {
         options: { profile: 'no-such-profile' },
         env: { AWS_SHARED_CREDENTIALS_FILE: '/dev/null', AWS_CONFIG_FILE: '/dev/null', AWS_EC2_METADATA_DISABLED: 'true' },
       }),
-      { code: 'E_STORAGE_CREDENTIALS', exitCode: 14, hint: /storage\.profile/ },
+      { code: 'E_STORAGE_CREDENTIALS', exitCode: 14, hint: expect.stringMatching(/storage\.profile/) },
     ],
-    ['a wrong region', () => ({ options: { region: 'eu-west-3' } }), { code: 'E_STORAGE_REGION', exitCode: 14, hint: /storage\.region/ }],
+    [
+      'a wrong region',
+      () => ({ options: { region: 'eu-west-3' } }),
+      { code: 'E_STORAGE_REGION', exitCode: 14, hint: expect.stringMatching(/storage\.region/) },
+    ],
     [
       'a port where nobody listens',
       () => ({ options: { endpoint: 'http://127.0.0.1:1' } }),
-      { code: 'E_STORAGE_UNREACHABLE', exitCode: 75, message: /127\.0\.0\.1:1/, hint: /storage\.endpoint/ },
+      {
+        code: 'E_STORAGE_UNREACHABLE',
+        exitCode: 75,
+        message: expect.stringMatching(/127\.0\.0\.1:1/),
+        hint: expect.stringMatching(/storage\.endpoint/),
+      },
     ],
   ]
   it.each(refusals)('names the setting for %s', async (_name, change, expected) => {
@@ -91,8 +105,14 @@ describe('what an administrator reads when S3 refuses', () => {
   })
 
   const answers: [string, number, string, string, object][] = [
-    ['an expired token', 400, 'ExpiredToken', '', { code: 'E_STORAGE_CREDENTIALS', exitCode: 14, message: /expired/ }],
-    ['a wrong clock', 403, 'RequestTimeTooSkewed', '', { code: 'E_STORAGE_CLOCK', exitCode: 14, hint: /clock/ }],
+    [
+      'an expired token',
+      400,
+      'ExpiredToken',
+      '',
+      { code: 'E_STORAGE_CREDENTIALS', exitCode: 14, message: expect.stringMatching(/expired/) },
+    ],
+    ['a wrong clock', 403, 'RequestTimeTooSkewed', '', { code: 'E_STORAGE_CLOCK', exitCode: 14, hint: expect.stringMatching(/clock/) }],
     [
       'a redirect to another region',
       301,
@@ -105,10 +125,16 @@ describe('what an administrator reads when S3 refuses', () => {
       400,
       'AuthorizationHeaderMalformed',
       '<Region>eu-central-1</Region>',
-      { code: 'E_STORAGE_REGION', hint: /"eu-central-1"/ },
+      { code: 'E_STORAGE_REGION', hint: expect.stringMatching(/"eu-central-1"/) },
     ],
     ['a full MinIO', 507, 'XMinioStorageFull', '', { code: 'E_STORAGE_NO_SPACE', exitCode: 14 }],
-    ['a storage class nobody knows', 400, 'InvalidStorageClass', '', { code: 'E_STORAGE_REFUSED', exitCode: 14, hint: /storageClass/ }],
+    [
+      'a storage class nobody knows',
+      400,
+      'InvalidStorageClass',
+      '',
+      { code: 'E_STORAGE_REFUSED', exitCode: 14, hint: expect.stringMatching(/storageClass/) },
+    ],
     ['bytes damaged on their way', 400, 'BadDigest', '', { code: 'E_STORAGE_TRANSFER', exitCode: 75 }],
     ['a throttled bucket', 503, 'SlowDown', '', { code: 'E_STORAGE_THROTTLED', exitCode: 75 }],
     ['a server that fails', 500, 'InternalError', '', { code: 'E_STORAGE_UNREACHABLE', exitCode: 75 }],
@@ -166,7 +192,7 @@ describe('what is sent to S3', () => {
     await expect(store(storage, 'a/f', Buffer.from('x'))).rejects.toMatchObject({
       code: 'E_STORAGE_LOCK',
       exitCode: 14,
-      hint: /storage\.lock/,
+      hint: expect.stringMatching(/storage\.lock/),
     })
     const sent = proxy.seen.find((seen) => seen.method === 'PUT')?.headers
     expect(sent).toMatchObject({ 'x-amz-object-lock-mode': 'COMPLIANCE', 'content-md5': expect.any(String) })

@@ -1,0 +1,231 @@
+import { execFileSync } from 'node:child_process'
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
+import { basename, join } from 'node:path'
+import type { Sandbox } from '../../src/sandbox/server.js'
+import type { Dice } from './dice.js'
+import { sha256 } from './unpacked.js'
+import { type Ended, type FsPlan, makeWorkspace, type Workspace } from './workspace.js'
+
+/** Where a killed process stood. */
+export interface KillPlace {
+  op: string
+  path: string
+  when: string
+  phase: string
+  nth: number
+}
+
+/** Runs until the chosen operation is reached, then kills: the process has said that it stands there, and does not move. */
+export async function runAndKill(workspace: Workspace, plan: Omit<FsPlan, 'action'>): Promise<{ place: KillPlace | undefined; ended: Ended }> {
+  let place: KillPlace | undefined
+  const { ended } = workspace.start(['run'], {
+    files: { ...plan, action: 'kill' },
+    onControl: (message, child) => {
+      if (message['at'] === undefined) return
+      place = message['at'] as KillPlace
+      child.kill('SIGKILL')
+    },
+  })
+  return { ended: await ended, place }
+}
+
+/** What an uninterrupted run does and leaves. */
+export interface Baseline {
+  ops: { collect: number; pack: number; commit: number }
+  /** How often each call was made. */
+  calls: Map<string, number>
+  totalCalls: number
+  content: BackupContent
+}
+
+/** What two backups of the same account must have in common. */
+export interface BackupContent {
+  /** Name to SHA-256 of the data parts. */
+  parts: Map<string, string>
+  /** SHA-256 of what Index.zip holds, without what names the run or counts its calls. */
+  index: Record<string, string>
+}
+
+const DATA_PART = /^(?:TransactionalData-\d+|UserAndGroup|AuditLogs-\d+)\.zip$/
+
+function unzipEntry(zip: string, entry: string): string {
+  return execFileSync('unzip', ['-p', zip, entry], { encoding: 'utf8', maxBuffer: 1 << 28 })
+}
+
+export function readContent(backup: string): BackupContent {
+  const names = readdirSync(backup).filter((name) => DATA_PART.test(name))
+  const parts = new Map(names.map((name) => [name, sha256(readFileSync(join(backup, name)))]))
+  const zip = join(backup, 'Index.zip')
+  const index = Object.fromEntries(
+    ['flows.csv', 'entries.jsonl', 'records.jsonl', 'gaps.json'].map((entry) => [entry, sha256(unzipEntry(zip, entry))]),
+  )
+  const { packed, parts: listed, categories } = JSON.parse(unzipEntry(zip, 'manifest.json')) as Record<string, unknown>
+  return { parts, index: { ...index, manifest: sha256(JSON.stringify({ packed, listed, categories })) } }
+}
+
+/** The calls the sandbox saw, by method and URL. */
+export function callCounts(sandbox: Sandbox): Map<string, number> {
+  const counts = new Map<string, number>()
+  for (const { method, url } of sandbox.log()) counts.set(`${method} ${url}`, (counts.get(`${method} ${url}`) ?? 0) + 1)
+  return counts
+}
+
+/** Calls beyond those an uninterrupted run makes; a list that is proven is asked for twice there, too. */
+export function callsRepeated(now: Map<string, number>, baseline: Map<string, number>): number {
+  let repeated = 0
+  for (const [call, count] of now) repeated += Math.max(0, count - Math.max(1, baseline.get(call) ?? 1))
+  return repeated
+}
+
+/** One uninterrupted run, counted. The sandbox must record its calls. */
+export async function makeBaseline(sandbox: Sandbox, config: Record<string, unknown>): Promise<Baseline> {
+  const workspace = makeWorkspace(sandbox, config)
+  try {
+    sandbox.order({ resetStats: true })
+    let ops = { collect: 0, pack: 0, commit: 0 }
+    const ended = await workspace.run(['run'], {
+      files: { action: 'count', phase: 'all', nth: 0 },
+      onControl: (message) => (ops = message['counts'] as typeof ops),
+    })
+    if (ended.code !== 0) throw new Error(`the uninterrupted run ended with ${ended.code}: ${ended.stderr}`)
+    const [backup = ''] = workspace.backupFolders()
+    return { ops, calls: callCounts(sandbox), totalCalls: sandbox.stats().calls, content: readContent(backup) }
+  } finally {
+    await workspace.close()
+  }
+}
+
+const SLOT_BYTES = 24
+
+/** Calls of the unfinished run that were sent and whose answers were not saved, by the run's own notes. */
+function inFlight(workspace: Workspace): number {
+  const runs = join(workspace.stateDir, 'runs')
+  let count = 0
+  for (const run of existsSync(runs) ? readdirSync(runs) : []) {
+    const path = join(runs, run, 'in-flight')
+    const bytes = existsSync(path) ? readFileSync(path) : Buffer.alloc(0)
+    for (let at = 0; at + SLOT_BYTES <= bytes.length; at += SLOT_BYTES) if (bytes.subarray(at, at + 16).some((byte) => byte !== 0)) count++
+  }
+  return count
+}
+
+/** What is wrong with the destination right after a kill; whatever has a final name must be whole. */
+function problemsAtDestination(workspace: Workspace, baseline: Baseline): string[] {
+  const problems: string[] = []
+  const folders = workspace.backupFolders()
+  if (folders.length > 1) problems.push(`there are ${folders.length} backup folders`)
+  for (const folder of folders) {
+    const names = readdirSync(folder)
+    for (const name of names) {
+      const known = baseline.content.parts.get(name)
+      if (known !== undefined && sha256(readFileSync(join(folder, name))) !== known) problems.push(`${name} has its final name and is not whole`)
+    }
+    if (names.includes('backup.json')) problems.push(...problemsOfCommitted(folder))
+    else if (names.includes('SHA256SUMS')) problems.push(...problemsOfSums(folder))
+  }
+  return problems
+}
+
+function problemsOfSums(folder: string): string[] {
+  try {
+    execFileSync('sha256sum', ['-c', '--strict', '--quiet', 'SHA256SUMS'], { cwd: folder, stdio: 'pipe' })
+    return []
+  } catch (error) {
+    return [`SHA256SUMS does not fit: ${String(error)}`]
+  }
+}
+
+function problemsOfCommitted(folder: string): string[] {
+  const partial = readdirSync(folder).filter((name) => name.endsWith('.partial'))
+  return [...problemsOfSums(folder), ...partial.map((name) => `${name} stands beside backup.json`)]
+}
+
+export interface TrialReport {
+  /** Every place at which a process was really killed. */
+  places: KillPlace[]
+  /** Calls in flight at each kill, by the run's own notes. */
+  inFlight: number[]
+  summary: Record<string, unknown>
+  /** By the sandbox's own log. */
+  repeated: number
+  totalCalls: number
+  /** Everything that is not as it must be. */
+  problems: string[]
+}
+
+/** The point at which the next process is killed: the first half of the kills while collecting, then while packing, then while committing; some right at the start of the resume. */
+function nextPoint(dice: Dice, { ops }: Baseline, kill: number, kills: number): Omit<FsPlan, 'action'> {
+  const when = dice.pick(['before', 'half', 'after'] as const)
+  const share = kill / kills
+  if (kill > 0 && dice.below(4) === 0) return { phase: 'all', nth: 1 + dice.below(60), when }
+  if (share < 0.5) return { phase: 'collect', nth: 1 + dice.below(Math.ceil((ops.collect * 3) / kills)), when }
+  if (share < 0.8) return { phase: 'pack', nth: 1 + dice.below(ops.pack), when }
+  return { phase: 'commit', nth: 1 + dice.below(ops.commit), when }
+}
+
+/** One run killed up to `kills` times at random points, then finished, and compared with the uninterrupted one. */
+export async function crashTrial(
+  world: { sandbox: Sandbox; config: Record<string, unknown>; baseline: Baseline },
+  dice: Dice,
+  kills: number,
+): Promise<TrialReport> {
+  const { sandbox, baseline } = world
+  const workspace = makeWorkspace(sandbox, world.config)
+  sandbox.order({ resetStats: true })
+  const report: TrialReport = { places: [], inFlight: [], summary: {}, repeated: 0, totalCalls: 0, problems: [] }
+  try {
+    let last: Ended | undefined
+    for (let kill = 0; kill < kills && last?.code !== 0; kill++) {
+      const { place, ended } = await runAndKill(workspace, nextPoint(dice, baseline, kill, kills))
+      last = ended
+      if (place === undefined) {
+        if (ended.code !== 0) report.problems.push(`a run that was not killed ended with ${ended.code}: ${ended.stderr}`)
+        continue
+      }
+      report.places.push(place)
+      report.inFlight.push(inFlight(workspace))
+      for (const problem of problemsAtDestination(workspace, baseline)) report.problems.push(`${problem}, killed at ${JSON.stringify(place)}`)
+    }
+    if (last?.code !== 0) last = await workspace.run()
+    finish(workspace, { world, report, last })
+  } finally {
+    await workspace.close()
+  }
+  return report
+}
+
+function finish(
+  workspace: Workspace,
+  { world, report, last }: { world: { sandbox: Sandbox; baseline: Baseline }; report: TrialReport; last: Ended },
+): void {
+  const { sandbox, baseline } = world
+  const { problems } = report
+  report.summary = last.summary ?? {}
+  report.totalCalls = sandbox.stats().calls
+  report.repeated = callsRepeated(callCounts(sandbox), baseline.calls)
+  if (last.code !== 0) {
+    problems.push(`the last run ended with ${last.code}: ${last.stderr}`)
+    return
+  }
+  const folders = workspace.backupFolders()
+  if (folders.length !== 1) problems.push(`there are ${folders.length} backup folders at the end`)
+  const [folder = ''] = folders
+  problems.push(...problemsOfCommitted(folder))
+  const content = readContent(folder)
+  for (const name of new Set([...content.parts.keys(), ...baseline.content.parts.keys()]))
+    if (content.parts.get(name) !== baseline.content.parts.get(name)) problems.push(`${name} differs from an uninterrupted run's`)
+  for (const [entry, hash] of Object.entries(baseline.content.index))
+    if (content.index[entry] !== hash) problems.push(`${entry} of Index.zip differs from an uninterrupted run's`)
+  const told = Number(report.summary['calls_repeated'])
+  const most = report.inFlight.reduce((sum, count) => sum + count, 0)
+  if (report.repeated > told) problems.push(`the account saw ${report.repeated} calls again, the summary tells of ${told}`)
+  if (told > most) problems.push(`${told} calls were repeated, ${most} were in flight at the kills`)
+  for (const left of leftovers(workspace)) problems.push(`${left} was left in the state folder`)
+}
+
+/** What a finished run keeps in the state folder beyond its plan, logs and what `history show` reads. */
+function leftovers(workspace: Workspace): string[] {
+  const keeps = /^(?:plan|status|manifest|gaps)\.json$|^events\.jsonl(?:\.1)?$/
+  const runs = join(workspace.stateDir, 'runs')
+  return readdirSync(runs).flatMap((run) => readdirSync(join(runs, run)).filter((name) => !keeps.test(basename(name))))
+}
