@@ -6,7 +6,7 @@ import { IdIndex } from './id-index.js'
 import { InFlight } from './in-flight.js'
 import { type ItemPart, ItemTable } from './item-table.js'
 import { Journal, type JournalLine } from './journal.js'
-import { applyLine, type ReplayState, replay } from './run-replay.js'
+import { applyLine, FILE_STREAM_OFFSET, type ReplayState, replay } from './run-replay.js'
 import { joinRows, markSeenInPass, readIds } from './saved-rows.js'
 import { Spool } from './spool.js'
 
@@ -33,6 +33,8 @@ export interface SavedPage {
   /** How many ids this pass had not seen before. */
   newInPass: number
 }
+
+export { FILE_STREAM_OFFSET }
 
 /** Bytes a file may have to be kept in a frame instead of a file of its own. */
 export const SMALL_FILE_BYTES = 1024 * 1024
@@ -195,7 +197,7 @@ export class RunStore {
   }
 
   saveSmallFile(collection: Collection, seq: number, number: number, content: Buffer): void {
-    const [frame] = this.spool.append(collection.number, [content])
+    const [frame] = this.spool.append(collection.number + FILE_STREAM_OFFSET, [content])
     this.write({ t: 'file', c: collection.number, s: seq, i: number, st: 'small', ...line(frame) })
   }
 
@@ -239,6 +241,7 @@ export class RunStore {
     if (collection.isFreed) return
     this.write({ t: 'freed', c: collection.number })
     this.spool.remove(collection.number)
+    this.spool.remove(collection.number + FILE_STREAM_OFFSET)
   }
 
   /** Everything asked for has been answered or named as a gap. */

@@ -10,6 +10,7 @@ import { FLOW_KINDS, type FlowGates, type FlowInfo, type FlowWork } from './flow
 import { listFlow, openFlow } from './flows.js'
 import { EndpointGate } from './gate.js'
 import { readItems } from './items.js'
+import { fetchInOrder } from './ordered-files.js'
 import { collectPeople } from './people.js'
 import { finishUnlisted, nameFailedList, proveFlow } from './prove.js'
 
@@ -87,8 +88,18 @@ async function collectFlows(context: CollectContext, flows: FlowInfo[]): Promise
   const { concurrency } = context.options
   const list = forEachLimit(places, concurrency, (place) => haltOnFailure(context, listPlace(context, place, gates)))
   const read = forEachLimit(places, concurrency, (place) => haltOnFailure(context, readPlace(context, place)))
-  await settleAll([list, read])
+  await settleAll([list, read, haltOnFailure(context, fetchFiles(context, places))])
   for (const gate of gates.all) gate.finish()
+}
+
+/** With a window, files come flow after flow in packing order, behind each flow's records. */
+async function fetchFiles(context: CollectContext, places: Place[]): Promise<void> {
+  const { window } = context
+  if (window === undefined) return
+  for (const place of places) {
+    while (place.work?.collection.isDone !== true) await context.news.wait(context.stop)
+    if (!place.work.collection.isFreed) await fetchInOrder(context, place.work, window)
+  }
 }
 
 async function listPlace(context: CollectContext, place: Place, gates: Gates): Promise<void> {
@@ -109,7 +120,10 @@ async function listPlace(context: CollectContext, place: Place, gates: Gates): P
 async function readPlace(context: CollectContext, place: Place): Promise<void> {
   while (place.work === undefined) await place.pulse.wait(context.stop)
   const { work } = place
-  if (work.collection.isDone) return
+  if (work.collection.isDone) {
+    context.news.beat()
+    return
+  }
   context.progress.current = place.info.name
   let seenPages = 0
   await readItems(context, work, async () => {
@@ -126,7 +140,7 @@ async function readPlace(context: CollectContext, place: Place): Promise<void> {
   }
   context.news.beat()
   const { counts } = work.collection
-  context.emit({ type: 'milestone', message: `${place.info.name}: ${counts.records} records, ${counts.filesDone} files` })
+  context.emit({ type: 'milestone', message: `${place.info.name}: ${counts.records} records, ${counts.files} files` })
 }
 
 interface Gates {

@@ -20,7 +20,7 @@ export async function openFlow(context: CollectContext, info: FlowInfo, gates: F
     if (kind.members) await readMembers(context, collection, info)
     if (kind.fields) await readFields(context, collection, info)
   }
-  return { info, collection, types: collection.isDone ? new Map() : savedTypes(context, collection), gates }
+  return { info, collection, types: collection.isFreed ? new Map() : savedTypes(context, collection), gates }
 }
 
 /** The field types as they were saved, so that every process sees the same files in a record. */

@@ -45,6 +45,7 @@ function isComplete(context: CollectContext, flow: FlowWork, seq: number): boole
   }
   if (wants(flow.gates.comments) && !items.isDone(number, seq, 'comments')) return false
   if (wants(flow.gates.activity) && !items.isDone(number, seq, 'activity')) return false
+  if (context.window !== undefined) return true
   const files = items.filesOf(number, seq)
   return files.done >= files.count
 }
@@ -66,7 +67,8 @@ async function readItem(context: CollectContext, flow: FlowWork, item: Listed): 
   const parts: Array<Promise<unknown>> = []
   if (wants(flow.gates.comments) && !store.items.isDone(number, item.seq, 'comments')) parts.push(readPart(context, flow, item, 'comments'))
   if (wants(flow.gates.activity) && !store.items.isDone(number, item.seq, 'activity')) parts.push(readPart(context, flow, item, 'activity'))
-  if (count > 0) parts.push(readFiles(context, flow, item, { base, record: record ?? savedRecord(context, flow, item.seq) }))
+  if (count > 0 && context.window === undefined)
+    parts.push(readFiles(context, flow, item, { base, record: record ?? savedRecord(context, flow, item.seq) }))
   await settleAll(parts)
 }
 
@@ -77,7 +79,8 @@ async function readFiles(context: CollectContext, flow: FlowWork, item: Listed, 
   )
 }
 
-function savedRecord(context: CollectContext, flow: FlowWork, seq: number): unknown {
+/** A record as it was saved; `{}` when it was not. */
+export function savedRecord(context: CollectContext, flow: FlowWork, seq: number): unknown {
   const part = FLOW_KINDS[flow.info.type].itemCall ? 'record' : 'row'
   const saved = context.store.items.frame(flow.collection.number, seq, part)
   return saved === undefined ? {} : JSON.parse(context.store.spool.read(flow.collection.number, saved.frame).toString('utf8'))
