@@ -1,4 +1,5 @@
 import type { HttpStatusError } from '../http/http-error.js'
+import { printable } from '../util/printable.js'
 
 /** Error codes kfbackup steers by (kissflow-api.md, Errors). */
 export const KISSFLOW_CODE = {
@@ -60,7 +61,7 @@ function parseErrorBody(body: string): ErrorBody {
   if (typeof value !== 'object' || value === null) return empty
   const field = (name: string): string => {
     const found = (value as Record<string, unknown>)[name]
-    return typeof found === 'string' ? found : ''
+    return typeof found === 'string' ? printable(found) : ''
   }
   return { code: field('error_code'), type: field('type'), text: field('en_message') || field('message'), requestId: field('request_id') }
 }

@@ -1,5 +1,5 @@
 import { isObject } from '../util/is-object.js'
-import { text } from './shapes.js'
+import { count, text } from './shapes.js'
 
 /** `unknown`: the field's type is not known; try the attachment path, on 404 the image path (details.md 15). */
 export type FileKind = 'attachment' | 'image' | 'unknown'
@@ -84,7 +84,6 @@ function collect(found: FileRef[], value: unknown, place: Place): void {
   for (const [id, file] of fileValues(value, kind)) {
     const attachmentId = text(file, 'id') ?? text(file, '_id') ?? id
     const name = text(file, 'name') ?? text(file, 'Name') ?? lastSegment(text(file, 'key')) ?? attachmentId ?? 'file'
-    const size = Number(file['size'])
     found.push({
       fieldId: place.field,
       tableId: place.table,
@@ -92,7 +91,7 @@ function collect(found: FileRef[], value: unknown, place: Place): void {
       attachmentId,
       name,
       key: text(file, 'key'),
-      size: file['size'] === undefined || !Number.isSafeInteger(size) || size < 0 ? undefined : size,
+      size: count(file['size']),
       kind,
     })
   }

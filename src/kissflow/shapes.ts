@@ -52,15 +52,17 @@ export function readList(answer: JsonAnswer, options: { allowSingle?: boolean } 
   if (!isObject(value)) return undefined
   const members = membersOf(bytes)
   const tables = [...members.keys()].filter((key) => key.startsWith('Table_'))
-  const lists = tables.flatMap((key) => tableRows(bytes, own(value, key), members.get(key)) ?? [])
-  const data = rowsAt(bytes, value, { members, key: 'Data' })
-  const rows = [...(data ?? []), ...lists.flat()]
-  if (data === undefined && lists.length === 0) {
+  const lists = [
+    rowsAt(bytes, value, { members, key: 'Data' }),
+    ...tables.map((key) => tableRows(bytes, own(value, key), members.get(key))),
+  ]
+  const found = lists.filter((list) => list !== undefined)
+  if (found.length === 0) {
     if (options.allowSingle !== true) return undefined
     const whole = { start: 0, end: bytes.length }
     return { rows: members.size === 0 ? [] : [{ value, slice: whole }], columns: undefined, count: undefined }
   }
-  return { rows, columns: members.get('Columns'), count: count(own(value, 'count')) }
+  return { rows: found.flat(), columns: members.get('Columns'), count: count(own(value, 'count')) }
 }
 
 /** Where the members of an object stand. Of equal keys the last one counts, as for JSON.parse. */
@@ -68,11 +70,11 @@ function membersOf(bytes: Buffer, within?: Slice): Map<string, Slice> {
   return new Map(sliceObject(bytes, within).map(({ key, start, end }) => [key, { start, end }]))
 }
 
-/** The rows of each `response` in a `Table_…` member; undefined when it is not in that form. */
-function tableRows(bytes: Buffer, table: unknown, slice: Slice | undefined): Row[][] | undefined {
-  if (table === null) return [[]]
+/** The rows of every `response` in a `Table_…` member; undefined when it is not in that form. */
+function tableRows(bytes: Buffer, table: unknown, slice: Slice | undefined): Row[] | undefined {
+  if (table === null) return []
   if (!Array.isArray(table)) return undefined
-  return sliceArray(bytes, slice).map((element, index) => {
+  return sliceArray(bytes, slice).flatMap((element, index) => {
     const part: unknown = table[index]
     return (isObject(part) ? rowsAt(bytes, part, { members: membersOf(bytes, element), key: 'response' }) : undefined) ?? []
   })
