@@ -37,7 +37,7 @@ export class GapBook {
     this.store.saveGap(gap)
     this.count(gap)
     if (gap.class === 'changed') this.emit({ type: 'debug', message: `${gap.code}: ${gap.message}` })
-    else this.emit({ type: 'warning', code: gap.code, message: gap.message, flow: input.flow, item: input.item })
+    else this.emit({ type: 'warning', code: gap.code, message: gap.message, flow: input.flow, item: input.item, isNote: gap.accepted })
   }
 
   /** The saved gaps in the order they happened; `accepted` by today's config, which may have changed since. */

@@ -133,6 +133,7 @@ function warnCapped(context: CollectContext, spec: ListSpec, sizes: { asked: num
   context.emit({
     type: 'warning',
     code: 'page_size_capped',
+    isNote: true,
     message: `The list of ${spec.what} gives ${sizes.given} rows a page where ${sizes.asked} were asked for. Nothing is missed; it takes more calls.`,
   })
 }

@@ -118,7 +118,11 @@ export async function packRun(options: RunOptions, parts: PackRunParts, signal: 
   )
   keepForHistory(parts, notOffered)
   progress.setPhase('done')
-  return { summary: summarize(options, parts, { result, notOffered: notOffered.length }), backupJsonSha256: result.backupJsonSha256 }
+  return {
+    summary: summarize(options, parts, { result, notOffered: notOffered.length }),
+    backupJsonSha256: result.backupJsonSha256,
+    parts: result.parts.map(({ name }) => ({ folder: result.folder, name })),
+  }
 }
 
 /** Frees the flows that are stored to their end. */

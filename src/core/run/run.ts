@@ -16,7 +16,7 @@ import { type PackRunParts, packRun } from './pack-run.js'
 import { openProtection } from './protection.js'
 import { recordEnd, recordStart } from './run-history.js'
 import { clearRunData, type RunPlan, writePlan } from './run-plan.js'
-import type { RunDeps, RunOptions, RunResult } from './run-types.js'
+import { exitCodeOf, type RunDeps, type RunOptions, type RunResult } from './run-types.js'
 import { openSession, type Session } from './session.js'
 
 /**
@@ -47,6 +47,9 @@ export async function runBackup(options: RunOptions, deps: RunDeps, signal: Abor
       recordEnd(options, plan, { result, startedMs, nowMs: deps.clock.now() })
       writePlan(options.stateDir, { ...plan, state: 'done' })
       clearRunData(options.stateDir, plan.id)
+      await deps.afterBackup?.(result)
+      if (result.summary.exitCode !== exitCodeOf(result.summary.status))
+        recordEnd(options, plan, { result, startedMs, nowMs: deps.clock.now() })
       return result
     } finally {
       keeping.stop()
