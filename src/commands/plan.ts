@@ -85,7 +85,12 @@ function warn({ plan, records }: PlanFigures, { emit }: Reporter): void {
     if (failure === undefined) continue
     const code = failure.kind === 'forbidden' ? 'forbidden' : failure.kind === 'planLimit' ? 'plan_limit' : 'list_failed'
     const fix = failure.kind === 'forbidden' ? ' Make the key’s user admin of it, exclude it, or name it in "accept".' : ''
-    emit({ type: 'warning', code, flow: info.id, message: `The records of ${info.id} cannot be listed: ${failure.message}.${fix}` })
+    emit({
+      type: 'warning',
+      code,
+      flow: info.id,
+      message: `The records of ${info.id} cannot be listed: ${failure.message.replace(/\.$/, '')}.${fix}`,
+    })
   }
   const { users, groups, apps, auditEvents, withoutComments } = plan
   for (const [what, { failure }] of Object.entries({ users, groups, apps })) {

@@ -9,11 +9,13 @@ import type { Config } from '../config/types.js'
 import { runBackup } from '../core/run/run.js'
 import type { RunResult } from '../core/run/run-types.js'
 import { EXIT, type ExitCode, UsageError } from '../errors.js'
+import type { DownloadLink, NotifiedGap } from '../notify/message.js'
 import { outputMode, wantsColor } from '../ui/output-mode.js'
 import { createReporter, type Reporter } from '../ui/reporter.js'
 import { systemClock } from '../util/clock.js'
 import { parseDuration } from '../util/units.js'
 import { accountOptions, encryptionChoice, secretTexts } from './account-options.js'
+import { downloadLinks, gapsOfRun, pruneAfterRun } from './after-run.js'
 import { channelOptionsOf, channelSecrets } from './channel-options.js'
 import type { CommandContext } from './command-context.js'
 import { whyNotDue } from './if-due.js'
@@ -110,8 +112,11 @@ interface BackUpInput {
   fresh: boolean
 }
 
+/** A made backup with what its messages tell. */
+export type MadeRun = RunResult & { links: DownloadLink[]; examples: NotifiedGap[] }
+
 /** Runs one backup of a loaded config under a reporter. */
-export async function backUp(context: CommandContext, { config, reporter, lockWaitMs, fresh }: BackUpInput): Promise<RunResult> {
+export async function backUp(context: CommandContext, { config, reporter, lockWaitMs, fresh }: BackUpInput): Promise<MadeRun> {
   const { flags, env, cwd, signal } = context
   if (config.encryption.format === 'none') {
     reporter.emit({ type: 'milestone', message: 'The backup is not encrypted: the config has no "encryption".' })
@@ -141,13 +146,18 @@ export async function backUp(context: CommandContext, { config, reporter, lockWa
       {
         clock: systemClock,
         emit: reporter.emit,
+        afterBackup: (made) => pruneAfterRun(context, config, { storage, made, emit: reporter.emit }),
         onFolder: (folder) => reporter.addLog(join(folder, 'events.jsonl'), { maxBytes: EVENT_LOG_BYTES }),
       },
       signal,
     )
     reporter.emit({ type: 'state', state: result.summary.status })
     reporter.emit({ type: 'finished', summary: result.summary })
-    return result
+    return {
+      ...result,
+      links: await downloadLinks(config, storage, { made: result, emit: reporter.emit }, signal),
+      examples: gapsOfRun(context, result),
+    }
   } finally {
     await storage.close()
   }

@@ -49,7 +49,15 @@ export type RunEvent =
   | { type: 'phase'; phase: Phase }
   | { type: 'milestone'; message: string }
   | { type: 'progress'; progress: ProgressSnapshot }
-  | { type: 'warning'; code: string; message: string; flow?: string | undefined; item?: string | undefined }
+  | {
+      type: 'warning'
+      code: string
+      message: string
+      flow?: string | undefined
+      item?: string | undefined
+      /** Worth knowing, nothing to do: `--quiet` keeps it back. */
+      isNote?: boolean
+    }
   | { type: 'retrying'; call: string; attempt: number; waitMs: number; reason: string }
   | { type: 'paused'; waitMs: number; reason: string }
   | { type: 'debug'; message: string }

@@ -81,6 +81,8 @@ export class Collection {
   missesInARow = 0
   /** Pages in a row, up to now, that brought no id new to this pass. */
   stalePages = 0
+  /** Small files in each segment of the files' stream. */
+  readonly smallFilesBySegment = new Map<number, number>()
   /** The data are stored at the destination and gone from here. */
   isFreed = false
   /** The frame of what was proven, once all is read; among the run's own documents (collection 0). */

@@ -76,10 +76,10 @@ export class ItemTable {
     this.items.touch(index)
   }
 
-  /** Notes that a skipped record was skipped because it was not found. */
-  setGone(collection: number, seq: number): void {
+  /** Notes whether a skipped record was skipped because it was not found. */
+  setGone(collection: number, seq: number, isGone: boolean): void {
     const index = this.itemIndex(collection, seq)
-    this.items.row(index)[GONE_AT] = 1
+    this.items.row(index)[GONE_AT] = isGone ? 1 : 0
     this.items.touch(index)
   }
 

@@ -4,7 +4,7 @@ import { Collection } from './collection.js'
 import type { Frame } from './frame.js'
 import type { FileState, ItemPart, ItemTable } from './item-table.js'
 import { type JournalLine, readJournal, survivingLength } from './journal.js'
-import type { Spool } from './spool.js'
+import { type Spool, segmentOf } from './spool.js'
 
 /** What the lines of a journal add up to. */
 export interface ReplayState {
@@ -46,7 +46,7 @@ export async function replay(input: { path: string; spool: Spool; items: ItemTab
       state.throttled = Number(entry['thr'] ?? state.throttled)
     })
     for (const [collection, end] of ends) {
-      if (target.byNumber.get(collection)?.isFreed === true) spool.remove(collection)
+      if (target.byNumber.get(collection % FILE_STREAM_OFFSET)?.isFreed === true) spool.remove(collection)
       else spool.cutBack(collection, end)
     }
   }
@@ -64,7 +64,8 @@ export async function replay(input: { path: string; spool: Spool; items: ItemTab
 function noteEnds(ends: Map<number, number>, entry: JournalLine, spool: Spool): void {
   const frame = frameOf(entry)
   if (frame === undefined || (entry.t === 'file' && entry['st'] !== 'small')) return
-  const collection = entry.t === 'coll' || entry.t === 'gap' || entry.t === 'done' ? 0 : Number(entry['c'])
+  const collection =
+    entry.t === 'coll' || entry.t === 'gap' || entry.t === 'done' ? 0 : Number(entry['c']) + (entry.t === 'file' ? FILE_STREAM_OFFSET : 0)
   const rows = Array.isArray(entry['rf']) ? (entry['rf'] as number[][]) : []
   const frames = [frame, ...rows.map(([addr = 0, len = 0]) => ({ addr, len, crc: 0 }))]
   for (const each of frames) ends.set(collection, Math.max(ends.get(collection) ?? 0, spool.endOf(each)))
@@ -74,6 +75,9 @@ function frameOf(entry: JournalLine): Frame | undefined {
   const { a, l, x } = entry
   return typeof a === 'number' && typeof l === 'number' && typeof x === 'number' ? { addr: a, len: l, crc: x } : undefined
 }
+
+/** Small files have segments of their own, so that they can be freed before the records that point to them. */
+export const FILE_STREAM_OFFSET = 1_000_000
 
 // Lines that each stand for one answer of the account.
 const ANSWERS = new Set(['page', 'rec', 'rows', 'crows', 'doc', 'file', 'skip', 'miss'])
@@ -167,7 +171,7 @@ function applySkip(target: Target, collection: Collection, entry: JournalLine): 
   const part = entry['w'] as ItemPart
   if (!target.items.isDone(collection.number, seq, part) && part === 'record') collection.counts.skipped++
   target.items.skip(collection.number, seq, part)
-  if (entry['g'] === 1) target.items.setGone(collection.number, seq)
+  if (part === 'record') target.items.setGone(collection.number, seq, entry['g'] === 1)
 }
 
 function applyRecord(target: Target, collection: Collection, entry: JournalLine): void {
@@ -199,6 +203,11 @@ function applyRows(target: Target, collection: Collection, entry: JournalLine): 
   collection.counts[part] += count - before
 }
 
+function noteSegment(collection: Collection, addr: number): void {
+  const segment = segmentOf({ addr })
+  collection.smallFilesBySegment.set(segment, (collection.smallFilesBySegment.get(segment) ?? 0) + 1)
+}
+
 const NO_FRAME: Frame = { addr: 0, len: 0, crc: 0 }
 
 function applyFile(target: Target, collection: Collection, entry: JournalLine): void {
@@ -210,5 +219,6 @@ function applyFile(target: Target, collection: Collection, entry: JournalLine): 
   else {
     collection.counts.filesDone++
     collection.counts.fileBytes += Number(entry['l'])
+    if (state === 'small') noteSegment(collection, Number(entry['a']))
   }
 }

@@ -6,7 +6,7 @@ import { IdIndex } from './id-index.js'
 import { InFlight } from './in-flight.js'
 import { type ItemPart, ItemTable } from './item-table.js'
 import { Journal, type JournalLine } from './journal.js'
-import { applyLine, type ReplayState, replay } from './run-replay.js'
+import { applyLine, FILE_STREAM_OFFSET, type ReplayState, replay } from './run-replay.js'
 import { joinRows, markSeenInPass, type PageRow, preparePage, readIds, type SavedPage } from './saved-rows.js'
 import { Spool } from './spool.js'
 
@@ -20,6 +20,8 @@ export interface RunStoreOptions {
   throttled?: () => number
   nowMs: number
 }
+
+export { FILE_STREAM_OFFSET }
 
 /** Bytes a file may have to be kept in a frame instead of a file of its own. */
 export const SMALL_FILE_BYTES = 1024 * 1024
@@ -171,7 +173,7 @@ export class RunStore {
   }
 
   saveSmallFile(collection: Collection, seq: number, number: number, content: Buffer): void {
-    const [frame] = this.spool.append(collection.number, [content])
+    const [frame] = this.spool.append(collection.number + FILE_STREAM_OFFSET, [content])
     this.write({ t: 'file', c: collection.number, s: seq, i: number, st: 'small', ...line(frame) })
   }
 
@@ -215,7 +217,7 @@ export class RunStore {
   free(collection: Collection): void {
     if (collection.isFreed) return
     this.write({ t: 'freed', c: collection.number })
-    this.freed.fresh.push(collection.number)
+    this.freed.fresh.push(collection.number, collection.number + FILE_STREAM_OFFSET)
   }
 
   /** Takes everything back: the next process begins anew. For a run that found nothing it may read. */

@@ -14,6 +14,11 @@ const SEGMENT_SHIFT = 2 ** 32
 const MAX_OPEN_FILES = 64
 const READ_AHEAD_BYTES = 256 * 1024
 
+/** The segment a frame stands in. */
+export function segmentOf({ addr }: Pick<Frame, 'addr'>): number {
+  return Math.floor(addr / SEGMENT_SHIFT)
+}
+
 interface Stream {
   segment: number
   /** Bytes in the current segment. */
@@ -91,6 +96,11 @@ export class Spool {
     return readLargeFile(this.largePath(collection, number), this.cipher)
   }
 
+  /** Removes a large file that nobody reads any more. */
+  removeLarge(collection: number, number: number): void {
+    rmSync(this.largePath(collection, number), { force: true })
+  }
+
   /** Cuts a collection back to what the journal knows: everything behind `end` (exclusive address, sealed length included) goes. */
   cutBack(collection: number, end: number): void {
     const stream = { segment: Math.floor(end / SEGMENT_SHIFT), offset: end % SEGMENT_SHIFT }
@@ -107,15 +117,25 @@ export class Spool {
     for (let next = stream.segment + 1; existsSync(this.segmentPath(collection, next)); next++) rmSync(this.segmentPath(collection, next))
   }
 
+  /** The segment that is written to; -1 when nothing was written yet. */
+  currentSegment(stream: number): number {
+    return this.streams.get(stream)?.segment ?? -1
+  }
+
+  /** Removes a segment that nobody reads any more. */
+  removeSegment(stream: number, segment: number): void {
+    const path = this.segmentPath(stream, segment)
+    const fd = this.open.get(path)
+    if (fd !== undefined) this.letGo(path, fd)
+    rmSync(path, { force: true })
+  }
+
   /** Removes everything of a collection. */
   remove(collection: number): void {
     const folder = join(this.folder, String(collection))
     for (const [path, fd] of this.open) {
       if (!path.startsWith(`${folder}/`)) continue
-      this.open.delete(path)
-      this.dirty.delete(path)
-      if (this.syncing.has(path)) this.unsynced.push(fd)
-      else closeSync(fd)
+      this.letGo(path, fd)
     }
     if (this.window?.path.startsWith(`${folder}/`) === true) this.window = undefined
     this.streams.delete(collection)
@@ -155,6 +175,15 @@ export class Spool {
     for (const fd of this.open.values()) closeSync(fd)
     this.open.clear()
     for (const fd of this.unsynced.splice(0)) closeSync(fd)
+  }
+
+  /** Closes a file whose content counts no more. */
+  private letGo(path: string, fd: number): void {
+    this.open.delete(path)
+    this.dirty.delete(path)
+    if (this.window?.path === path) this.window = undefined
+    if (this.syncing.has(path)) this.unsynced.push(fd)
+    else closeSync(fd)
   }
 
   private streamOf(collection: number): Stream {

@@ -35,6 +35,7 @@ export function createPlainView({ stderr, clock, quiet, verbose, redact }: Plain
   }
   return {
     event(event) {
+      if (quiet && event.type === 'warning' && event.isNote === true) return
       if (event.type === 'progress') {
         if (!quiet) progress(event.progress)
         return

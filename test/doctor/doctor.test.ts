@@ -6,6 +6,7 @@ import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { type Sandbox, startSandbox } from '../../src/sandbox/server.js'
+import { inProcess } from '../helpers/in-process.js'
 import { accountOf, kfbackup, newHome, writeConfig } from './kit.js'
 
 const ALL_WELL = { items: 60, users: 20 }
@@ -28,10 +29,18 @@ interface CheckLine {
   fix: string | null
 }
 
-async function doctor(config: unknown, options: { env?: NodeJS.ProcessEnv; args?: string[]; home?: string } = {}) {
-  const home = options.home ?? newHome()
+interface DoctorCase {
+  env?: NodeJS.ProcessEnv
+  args?: string[]
+  home?: string
+  /** The real binary instead of the program in this process. */
+  binary?: boolean
+}
+
+async function doctor(config: unknown, { env = {}, args = [], home = newHome(), binary = false }: DoctorCase = {}) {
   writeConfig(home, config)
-  const ended = await kfbackup(home, ['doctor', '--json', ...(options.args ?? [])], options.env)
+  const argv = ['doctor', '--json', ...args]
+  const ended = binary ? await kfbackup(home, argv, env) : await inProcess(home, argv, { env })
   const checks = ended.lines.filter(({ message_type }) => message_type === 'check') as unknown as CheckLine[]
   return { ...ended, home, checks, failed: checks.filter(({ ok }) => !ok) }
 }
@@ -76,7 +85,7 @@ async function withWrongClock<T>(offsetMs: number, use: (url: string) => Promise
 describe('doctor on a healthy account', () => {
   it('passes every check with at most one call a flow and ten besides, ends with a summary, leaves nothing behind', async () => {
     well.order({ resetStats: true })
-    const { code, stderr, lines, checks, home } = await doctor({ account: accountOf(well) })
+    const { code, stderr, lines, checks, home } = await doctor({ account: accountOf(well) }, { binary: true })
     expect({ code, stderr }).toEqual({ code: 0, stderr: '' })
     expect(checks.filter(({ level }) => level === 'fail')).toEqual([])
     expect(checks.map(({ name }) => name)).toEqual(
@@ -115,12 +124,12 @@ describe('doctor on a healthy account', () => {
   it('for people: a line for each check, the fix below it, no wider than 80 columns', async () => {
     const home = newHome()
     writeConfig(home, { account: accountOf(well) })
-    const { code, stdout } = await kfbackup(home, ['doctor'])
+    const { code, stdout } = await inProcess(home, ['doctor'])
     expect(code).toBe(0)
     expect(stdout).toMatch(/^PASS {2}keys {10}Kissflow accepts the access keys/m)
     expect(stdout).toMatch(/^WARN {2}notifications nobody is told.*\n {20}-> Add notifications/m)
     expect(Math.max(...stdout.split('\n').map((line) => line.length))).toBeLessThanOrEqual(80)
-    const quiet = await kfbackup(home, ['doctor', '--quiet'])
+    const quiet = await inProcess(home, ['doctor', '--quiet'])
     expect(quiet.stdout).toMatch(/^WARN {2}notifications/)
     expect(quiet.stdout).not.toContain('PASS')
   })
@@ -131,6 +140,8 @@ interface Planted {
   config: () => unknown
   env?: NodeJS.ProcessEnv
   args?: string[]
+  /** Through the real binary. */
+  binary?: boolean
   /** Prepares the home. */
   before?: (home: string) => void
   code: number
@@ -142,6 +153,7 @@ interface Planted {
 const PLANTED: Planted[] = [
   {
     fault: 'wrong keys',
+    binary: true,
     config: () => ({ account: { ...accountOf(well), accessKeySecret: 'not-the-secret' } }),
     code: 13,
     check: 'keys',
@@ -308,10 +320,10 @@ const PLANTED: Planted[] = [
 ]
 
 describe('doctor finds each planted fault and names its fix', () => {
-  it.concurrent.each(PLANTED)('$fault', async ({ config, env, args, before, code, check, says, fix }) => {
+  it.concurrent.each(PLANTED)('$fault', async ({ config, before, code, check, says, fix, ...rest }) => {
     const home = newHome()
     before?.(home)
-    const ended = await doctor(config(), { home, ...(env === undefined ? {} : { env }), ...(args === undefined ? {} : { args }) })
+    const ended = await doctor(config(), { home, ...rest })
     const line = ended.failed.find(({ name }) => name === check)
     expect(line?.message).toMatch(says)
     expect(line?.fix).toMatch(fix)
@@ -374,7 +386,7 @@ describe('doctor --bundle', () => {
       },
     }
     writeConfig(home, config)
-    const run = await kfbackup(home, ['run', '--json'])
+    const run = await inProcess(home, ['run', '--json'])
     expect(run.code).toBe(3)
     expect(run.stdout).toContain('Suppliers_A00')
     const { code } = await doctor(config, { home, args: ['--bundle', 'support.json'] })

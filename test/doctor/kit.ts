@@ -3,16 +3,9 @@ import { mkdtempSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Sandbox } from '../../src/sandbox/server.js'
+import { type Ended, jsonLines } from '../helpers/in-process.js'
 
 export const BIN = join(import.meta.dirname, '..', '..', 'bin', 'kfbackup.js')
-
-export interface Ended {
-  code: number
-  stdout: string
-  stderr: string
-  /** The lines of stdout as JSON; none when it is text. */
-  lines: Record<string, unknown>[]
-}
 
 /** A home of its own. */
 export function newHome(): string {
@@ -24,9 +17,7 @@ export function kfbackup(home: string, args: readonly string[], env: NodeJS.Proc
   return new Promise((resolve) => {
     const options = { cwd: home, env: { PATH: '/usr/bin:/bin', HOME: home, ...env }, maxBuffer: 64 * 1024 * 1024 }
     const child = execFile(process.execPath, [BIN, ...args], options, (error, stdout, stderr) => {
-      const text = stdout.trimEnd()
-      const lines = text.startsWith('{') ? text.split('\n').map((line) => JSON.parse(line) as Record<string, unknown>) : []
-      resolve({ code: error === null ? 0 : Number(error.code), stdout, stderr, lines })
+      resolve({ code: error === null ? 0 : Number(error.code), stdout, stderr, lines: jsonLines(stdout) })
     })
     child.stdin?.end()
   })

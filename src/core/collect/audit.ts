@@ -33,7 +33,7 @@ export async function collectAudit(context: CollectContext): Promise<void> {
     what: 'audit events',
     toRow: (row, json) => ({ id: text(row.value, 'AuditID') ?? text(row.value, '_id') ?? contentId(json), json }),
     onPage: (saved) => context.progress.add('auditLogs', { done: saved.fresh.length, total: saved.fresh.length }),
-    onFailedPage: (page, failure) => {
+    onMissed: (page, failure) => {
       context.gaps.add({
         code: 'audit_failed',
         category: 'auditLogs',

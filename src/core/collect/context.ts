@@ -8,6 +8,7 @@ import type { Clock } from '../../util/clock.js'
 import type { Pulse } from '../../util/pulse.js'
 import type { Category, Emit } from '../events.js'
 import type { Progress } from '../progress.js'
+import type { FileWindow } from './file-window.js'
 import type { GapBook } from './gaps.js'
 
 /** What to collect; everything a run must not change between its processes. */
@@ -31,7 +32,9 @@ export interface CollectContext {
   clock: Clock
   /** Aborted by Ctrl-C, by `cancel`, or by the first failure that ends the run: no new call starts. */
   stop: AbortSignal
-  /** Beats when a flow is wholly read, and when all is. */
+  /** Set while parts are uploaded as they are made: files are then fetched in packing order. */
+  window?: FileWindow
+  /** Beats when a flow is wholly read, when all is, and with each file in a window. */
   news: Pulse
   /** Ends the run for this reason: aborts `stop`. */
   halt: (reason: unknown) => void

@@ -4,7 +4,7 @@ import { isObject } from '../../util/is-object.js'
 import { FLOW_FOLDERS, type FlowType } from '../pack/source.js'
 import type { CallFailure, CollectContext } from './context.js'
 import type { FlowInfo } from './flow.js'
-import { readListPass } from './list.js'
+import { readStillList } from './list.js'
 import { matchesAny } from './patterns.js'
 
 const GOVERNANCE: Partial<Record<FlowType, EndpointName>> = { process: 'flows.governance.process', dataset: 'flows.governance.dataset' }
@@ -37,7 +37,7 @@ export async function discoverFlows(context: CollectContext): Promise<Discovered
 
 async function discoverType(context: CollectContext, type: FlowType): Promise<FlowInfo[]> {
   const byId = new Map<string, FlowInfo>()
-  await listFlows(context, type, `flows.${type}`, byId, (failure) => nameMissingType(context, type, failure))
+  await listFlows(context, type, `flows.${type}`, byId, (failure, page) => nameMissingType(context, type, { failure, page }))
   const governance = GOVERNANCE[type]
   // Observed only, and only admins have it: where it is missing, the ordinary list stands alone.
   if (governance !== undefined) await listFlows(context, type, governance, byId, () => {})
@@ -49,23 +49,16 @@ async function listFlows(
   type: FlowType,
   endpoint: EndpointName,
   byId: Map<string, FlowInfo>,
-  onFailure: (failure: CallFailure) => void,
+  onFailure: (failure: CallFailure, page?: number) => void,
 ): Promise<void> {
   const { store } = context
   const collection = store.collection(`list:${endpoint}`)
   if (!collection.isDone) {
-    const result = await readListPass(context, collection, {
+    const result = await readStillList(context, collection, {
       endpoint,
       keepRows: true,
       what: `${type} flows`,
-      onFailedPage: (page, failure) => {
-        context.gaps.add({
-          code: 'page_failed',
-          category: 'transactions',
-          httpStatus: failure.httpStatus,
-          message: `Page ${page} of the list of ${type} flows could not be read: ${failure.message}`,
-        })
-      },
+      onMissed: (page, failure) => onFailure(failure, page),
     })
     if (!result.ended) onFailure(result.failure)
     store.finish(collection, { ended: result.ended })
@@ -74,7 +67,8 @@ async function listFlows(
     const saved = store.items.frame(collection.number, seq, 'row')
     if (saved === undefined) continue
     const flow = toFlow(JSON.parse(store.spool.read(collection.number, saved.frame).toString('utf8')), type)
-    if (flow !== undefined && !byId.has(flow.id)) byId.set(flow.id, flow)
+    if (flow === undefined) onFailure({ kind: 'failed', httpStatus: 200, message: 'a row of the list has no id' })
+    else if (!byId.has(flow.id)) byId.set(flow.id, flow)
   }
 }
 
@@ -90,7 +84,20 @@ function toFlow(value: unknown, type: FlowType): FlowInfo | undefined {
   }
 }
 
-function nameMissingType(context: CollectContext, type: FlowType, failure: CallFailure): void {
+function nameMissingType(
+  context: CollectContext,
+  type: FlowType,
+  { failure, page }: { failure: CallFailure; page: number | undefined },
+): void {
+  if (page !== undefined) {
+    context.gaps.add({
+      code: 'page_failed',
+      category: 'transactions',
+      httpStatus: failure.httpStatus,
+      message: `Page ${page} of the list of ${type} flows could not be read: ${failure.message}`,
+    })
+    return
+  }
   const isProject = type === 'project'
   if (failure.kind === 'forbidden') context.store.setFact('flows.refused', '1')
   const code =

@@ -1,3 +1,4 @@
+import { BadBodyError } from '../../http/http-error.js'
 import { type FileRef, findFiles } from '../../kissflow/attachments.js'
 import type { ApiCall } from '../../kissflow/client.js'
 import { PRIORITY } from '../../kissflow/client.js'
@@ -49,7 +50,7 @@ export async function readFile(
   const { seq, item, file, number } = input
   const { collection, info } = flow
   if (store.items.file(collection.number, number).state !== 'pending') return
-  const gap = { category: 'attachments', flow: info.id, item, field: file.fieldId, file: file.name } as const
+  const gap = { category: 'attachments', flow: info.id, item, field: file.fieldId, file: file.name, subject: String(number) } as const
   const calls = callsFor(flow, item, file)
   let failure: CallFailure | undefined
   for (const call of calls) {
@@ -59,7 +60,7 @@ export async function readFile(
   if (calls.length === 0) {
     gaps.add({ ...gap, code: 'upload_key_missing', message: `File "${file.name}" of ${info.id}/${item} has no key to fetch it by.` })
   } else if (failure !== undefined) {
-    const code = failure.kind === 'forbidden' ? 'forbidden' : 'file_failed'
+    const code = failure.kind === 'forbidden' ? 'forbidden' : failure.kind === 'planLimit' ? 'plan_limit' : 'file_failed'
     gaps.add({
       ...gap,
       code,
@@ -71,6 +72,8 @@ export async function readFile(
   for (const call of calls) store.inFlight.end(context.client.nameOf(call))
   progress.add('attachments', { done: 1 })
 }
+
+const SAME_END_TIMES = 3
 
 interface FetchInput {
   call: ApiCall
@@ -85,8 +88,17 @@ async function fetchInto(context: CollectContext, flow: FlowWork, input: FetchIn
   const { call, seq, number, file, item } = input
   const sink = new FileSink(() => store.spool.createLarge(flow.collection.number, number))
   const name = client.nameOf(call)
+  const ends = new Map<number, number>()
+  const attempt = async (): Promise<void> => {
+    const { bytes, isMeasured } = await downloadOnce(client, name, client.pathOf(call), sink)
+    if (isMeasured || bytes >= (file.size ?? 0)) return
+    // Nothing told where the body ends, and it is shorter than the record says: cut off, unless it ends there time and again.
+    const times = (ends.get(bytes) ?? 0) + 1
+    ends.set(bytes, times)
+    if (times < SAME_END_TIMES) throw new BadBodyError(name, `it ended after ${bytes} bytes, its record says ${file.size}`)
+  }
   try {
-    await client.run(name, () => downloadOnce(client, name, client.pathOf(call), sink), call.priority ?? PRIORITY.file, stop)
+    await client.run(name, attempt, call.priority ?? PRIORITY.file, stop)
   } catch (error) {
     sink.discard()
     const failure = callFailure(error)
@@ -102,6 +114,7 @@ async function fetchInto(context: CollectContext, flow: FlowWork, input: FetchIn
       item,
       field: file.fieldId,
       file: file.name,
+      subject: String(number),
       message: `File "${file.name}" of ${flow.info.id}/${item} has ${formatBytes(sink.bytes)}, its record says ${formatBytes(file.size)}.`,
     })
   }

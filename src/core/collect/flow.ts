@@ -1,7 +1,7 @@
 import type { FieldTypes } from '../../kissflow/attachments.js'
 import type { Collection } from '../../state/collection.js'
 import type { FlowType } from '../pack/source.js'
-import type { EndpointGate } from './gate.js'
+import type { PartGate } from './part-gates.js'
 
 /** A flow as discovery found it. */
 export interface FlowInfo {
@@ -22,10 +22,10 @@ export interface FlowWork {
   onPage?: () => void
 }
 
-/** Endpoints that may be missing as a whole, one gate a service. */
+/** Whether comments and activity are asked for; undefined where items of this type have none. */
 export interface FlowGates {
-  comments: EndpointGate | undefined
-  activity: EndpointGate | undefined
+  comments: PartGate | undefined
+  activity: PartGate | undefined
 }
 
 /** How a type of flow is read. */

@@ -8,19 +8,25 @@ import { compactJson } from '../../util/json-slices.js'
 import { contentId } from './content-id.js'
 import { ask, type CallFailure, type CollectContext } from './context.js'
 import { filesOf } from './files.js'
-import { FLOW_KINDS, type FlowGates, type FlowInfo, type FlowWork, flowKey } from './flow.js'
+import { FLOW_KINDS, type FlowInfo, type FlowWork, flowKey } from './flow.js'
 import { type ListResult, type ListSpec, readListPass } from './list.js'
 import { readMembers } from './members.js'
+import type { PartGates } from './part-gates.js'
 
 /** Declares the flow's collection and reads what comes before its records: who has access, and its fields. */
-export async function openFlow(context: CollectContext, info: FlowInfo, gates: FlowGates): Promise<FlowWork> {
+export async function openFlow(context: CollectContext, info: FlowInfo, gates: PartGates): Promise<FlowWork> {
   const kind = FLOW_KINDS[info.type]
   const collection = context.store.collection(flowKey(info.type, info.id), { ...info, rowsAreRecords: !kind.itemCall })
   if (!collection.isDone) {
     if (kind.members) await readMembers(context, collection, info)
     if (kind.fields) await readFields(context, collection, info)
   }
-  return { info, collection, types: collection.isDone ? new Map() : savedTypes(context, collection), gates }
+  return {
+    info,
+    collection,
+    types: collection.isFreed ? new Map() : savedTypes(context, collection),
+    gates: { comments: gates.of(info, 'comments'), activity: gates.of(info, 'activity') },
+  }
 }
 
 /** The field types as they were saved, so that every process sees the same files in a record. */
@@ -68,9 +74,12 @@ export function listFlow(context: CollectContext, flow: FlowWork): Promise<ListR
     what: `the ${isDataset ? 'rows' : 'items'} of ${info.id}`,
     toRow: (row, json) => toPageRow(context, flow, row, json),
     beforeRows: (page, bytes) => {
-      // The only word on field types where no endpoint gives them; saved before the first row is read by it.
-      if (page.columns === undefined || collection.docs.has('columns') || FLOW_KINDS[info.type].fields) return
-      store.saveDoc(collection, 'columns', compactJson(bytes.subarray(page.columns.start, page.columns.end)))
+      // The only word on field types where no endpoint gives them. Settled with the first page, before any record is looked through for files: types that
+      // came later would find others in it.
+      if (collection.docs.has('columns') || FLOW_KINDS[info.type].fields) return
+      const { columns } = page
+      const json = columns === undefined ? Buffer.from('null') : compactJson(bytes.subarray(columns.start, columns.end))
+      store.saveDoc(collection, 'columns', json)
       flow.types = savedTypes(context, collection)
     },
     onPage: (saved, page) => {
@@ -80,15 +89,6 @@ export function listFlow(context: CollectContext, flow: FlowWork): Promise<ListR
       if (files > 0) context.progress.add('attachments', { total: files })
       flow.onPage?.()
     },
-    onFailedPage: (page, failure) => {
-      context.gaps.add({
-        code: 'page_failed',
-        category: 'transactions',
-        flow: info.id,
-        httpStatus: failure.httpStatus,
-        message: `Page ${page} of the list of ${info.id} could not be read: ${failure.message}`,
-      })
-    },
   }
   return readListPass(context, collection, spec)
 }
@@ -96,7 +96,12 @@ export function listFlow(context: CollectContext, flow: FlowWork): Promise<ListR
 /** A form's `count` is its total, or just the page's rows: only what exceeds the page says something. */
 function noteCount(context: CollectContext, collection: Collection, total: number | undefined, rows: number): void {
   if (total === undefined || total <= rows) return
-  context.store.setFact(`count.${collection.number}`, String(total))
+  context.store.setFact(countFact(collection), String(total))
+}
+
+/** Kept per listing: a count of the first says nothing about the last, and a continued run does not ask again. */
+function countFact(collection: Collection): string {
+  return `count.${collection.number}.${collection.pass}`
 }
 
 function toPageRow(context: CollectContext, flow: FlowWork, row: Row, json: Buffer): PageRow | undefined {
@@ -108,6 +113,7 @@ function toPageRow(context: CollectContext, flow: FlowWork, row: Row, json: Buff
       code: 'item_failed',
       category: 'transactions',
       flow: info.id,
+      subject: contentId(json),
       message: `A row in the list of ${info.id} has no id, so its record cannot be asked for: ${json.subarray(0, 200).toString('utf8')}`,
     })
     return undefined
@@ -120,11 +126,10 @@ function toPageRow(context: CollectContext, flow: FlowWork, row: Row, json: Buff
 /** The server's own count of a flow's records, where it has one: boards are asked, forms say it with the list. */
 export async function serverCount(context: CollectContext, flow: FlowWork): Promise<number | undefined> {
   const { info, collection } = flow
-  if (!FLOW_KINDS[info.type].count) return count(context.store.facts.get(`count.${collection.number}`))
+  const fact = countFact(collection)
+  if (!FLOW_KINDS[info.type].count) return count(context.store.facts.get(fact))
   const body = { AppId: info.id, Name: 'All items', ViewType: 'all', ConfigJson: {} }
   const call = { endpoint: 'count.board' as const, values: { flow: info.id }, body, priority: PRIORITY.list }
-  // Kept per listing, so that a continued run does not ask again.
-  const fact = `count.${collection.number}.${collection.pass}`
   const saved = context.store.facts.get(fact)
   if (saved !== undefined) return count(saved)
   return ask(context, call, (outcome) => {

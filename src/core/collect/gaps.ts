@@ -1,4 +1,6 @@
+import { IdIndex } from '../../state/id-index.js'
 import type { RunStore } from '../../state/run-store.js'
+import { printable } from '../../util/printable.js'
 import type { Category, Emit, Gap, GapClass } from '../events.js'
 import { GAP_CODES, type GapCode } from '../gap-codes.js'
 
@@ -14,7 +16,15 @@ export interface GapInput {
   message: string
   /** Words of `accept` that cover it, beside the flow's id. */
   acceptedBy?: string | undefined
+  /** Tells two things of the same name apart; needed where code, flow, item, field and file do not. */
+  subject?: string | undefined
 }
+
+/** As it is saved: what gaps.json does not show lies beside. */
+type SavedGap = Gap & { acceptedBy?: string; subject: string }
+
+// A hostile id may be as long as an answer.
+const MAX_MESSAGE_CHARS = 2_000
 
 /** Every gap of the run, saved as it happens, counted by class. */
 export class GapBook {
@@ -24,50 +34,60 @@ export class GapBook {
   private readonly store: RunStore
   private readonly accept: ReadonlySet<string>
   private readonly emit: Emit
+  /** Subjects of all gaps so far. */
+  private readonly known = new IdIndex()
 
   constructor(store: RunStore, accept: readonly string[], emit: Emit) {
     this.store = store
     this.accept = new Set(accept)
     this.emit = emit
-    for (const gap of this.saved()) this.count(gap)
+    for (const { subject, ...gap } of this.each()) {
+      this.known.add(subject)
+      this.count(gap)
+    }
   }
 
+  /** Names a gap, once: after a kill between a gap and the line it belongs to, the next process comes by here again. */
   add(input: GapInput): void {
     const gap = this.toGap(input)
+    if (!this.known.add(gap.subject).isNew) return
     this.store.saveGap(gap)
     this.count(gap)
     if (gap.class === 'changed') this.emit({ type: 'debug', message: `${gap.code}: ${gap.message}` })
-    else this.emit({ type: 'warning', code: gap.code, message: gap.message, flow: input.flow, item: input.item })
+    else this.emit({ type: 'warning', code: gap.code, message: gap.message, flow: input.flow, item: input.item, isNote: gap.accepted })
   }
 
   /** The saved gaps in the order they happened; `accepted` by today's config, which may have changed since. */
   *saved(): Generator<Gap> {
-    const seen = new Set<string>()
+    for (const { subject: _, ...gap } of this.each()) yield gap
+  }
+
+  private *each(): Generator<Gap & { subject: string }> {
     for (const frame of this.store.gaps) {
-      const text = this.store.spool.read(0, frame).toString('utf8')
-      // A kill between a gap and the line it belongs to makes the next process name it again.
-      if (seen.has(text)) continue
-      seen.add(text)
-      const gap = JSON.parse(text) as Gap & { acceptedBy?: string }
-      const { acceptedBy, ...rest } = gap
-      yield { ...rest, accepted: this.isAccepted(gap.class, gap.flow, acceptedBy) }
+      const { acceptedBy, ...gap } = JSON.parse(this.store.spool.read(0, frame).toString('utf8')) as SavedGap
+      yield { ...gap, accepted: this.isAccepted(gap.class, gap.flow, acceptedBy) }
     }
   }
 
-  toGap(input: GapInput): Gap & { acceptedBy?: string } {
+  private toGap(input: GapInput): SavedGap {
     const gapClass = GAP_CODES[input.code].class
+    const { flow = null, item = null, field = null, file = null, acceptedBy } = input
+    const message = printable(input.message, MAX_MESSAGE_CHARS)
+    // Without an item the message alone says which page, type or service it is.
+    const subject = [input.code, input.category, flow, item, field, file, input.subject ?? (item === null ? message : '')]
     return {
       class: gapClass,
       category: input.category,
-      flow: input.flow ?? null,
-      item: input.item ?? null,
-      field: input.field ?? null,
-      file: input.file ?? null,
+      flow,
+      item,
+      field,
+      file,
       code: input.code,
       http_status: input.httpStatus ?? null,
-      message: input.message,
-      accepted: this.isAccepted(gapClass, input.flow ?? null, input.acceptedBy),
-      ...(input.acceptedBy === undefined ? {} : { acceptedBy: input.acceptedBy }),
+      message,
+      accepted: this.isAccepted(gapClass, flow, acceptedBy),
+      ...(acceptedBy === undefined ? {} : { acceptedBy }),
+      subject: JSON.stringify(subject),
     }
   }
 

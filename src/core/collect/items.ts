@@ -1,12 +1,13 @@
 import { PRIORITY } from '../../kissflow/client.js'
+import { isObject } from '../../util/is-object.js'
 import { compactJson } from '../../util/json-slices.js'
 import { forEachLimit, settleAll } from '../../util/settle.js'
 import type { GapCode } from '../gap-codes.js'
 import { ask, type CallFailure, type CollectContext } from './context.js'
 import { filesOf, readFile } from './files.js'
 import { FLOW_KINDS, type FlowWork } from './flow.js'
-import type { EndpointGate } from './gate.js'
 import { readItemRows } from './item-rows.js'
+import type { Part, PartGate } from './part-gates.js'
 
 interface Listed {
   seq: number
@@ -45,12 +46,21 @@ function isComplete(context: CollectContext, flow: FlowWork, seq: number): boole
   }
   if (wants(flow.gates.comments) && !items.isDone(number, seq, 'comments')) return false
   if (wants(flow.gates.activity) && !items.isDone(number, seq, 'activity')) return false
+  if (context.window !== undefined) return true
   const files = items.filesOf(number, seq)
   return files.done >= files.count
 }
 
-function wants(gate: EndpointGate | undefined): boolean {
-  return gate !== undefined && !gate.isMissing
+function wants(gate: PartGate | undefined): boolean {
+  return gate !== undefined && !gate.isShut
+}
+
+/** Asks once more for a record that was not found and is still listed. False when it is not found again; nothing is named for it then. */
+export async function readAgain(context: CollectContext, flow: FlowWork, item: Listed): Promise<boolean> {
+  const record = await readRecord(context, flow, item)
+  if (record === undefined) return !context.store.items.isGone(flow.collection.number, item.seq)
+  await readItem(context, flow, item)
+  return true
 }
 
 async function readItem(context: CollectContext, flow: FlowWork, item: Listed): Promise<void> {
@@ -66,7 +76,8 @@ async function readItem(context: CollectContext, flow: FlowWork, item: Listed): 
   const parts: Array<Promise<unknown>> = []
   if (wants(flow.gates.comments) && !store.items.isDone(number, item.seq, 'comments')) parts.push(readPart(context, flow, item, 'comments'))
   if (wants(flow.gates.activity) && !store.items.isDone(number, item.seq, 'activity')) parts.push(readPart(context, flow, item, 'activity'))
-  if (count > 0) parts.push(readFiles(context, flow, item, { base, record: record ?? savedRecord(context, flow, item.seq) }))
+  if (count > 0 && context.window === undefined)
+    parts.push(readFiles(context, flow, item, { base, record: record ?? savedRecord(context, flow, item.seq) }))
   await settleAll(parts)
 }
 
@@ -77,7 +88,8 @@ async function readFiles(context: CollectContext, flow: FlowWork, item: Listed, 
   )
 }
 
-function savedRecord(context: CollectContext, flow: FlowWork, seq: number): unknown {
+/** A record as it was saved; `{}` when it was not. */
+export function savedRecord(context: CollectContext, flow: FlowWork, seq: number): unknown {
   const part = FLOW_KINDS[flow.info.type].itemCall ? 'record' : 'row'
   const saved = context.store.items.frame(flow.collection.number, seq, part)
   return saved === undefined ? {} : JSON.parse(context.store.spool.read(flow.collection.number, saved.frame).toString('utf8'))
@@ -90,15 +102,21 @@ function readRecord(context: CollectContext, flow: FlowWork, { seq, id }: Listed
   if (type === 'dataset') return Promise.resolve(undefined)
   const call = { endpoint: `item.${type}` as const, values: { flow: flowId, item: id }, priority: PRIORITY.item }
   return ask(context, call, (outcome) => {
-    progress.add('transactions', { done: 1 })
-    if (!outcome.ok) {
+    if (!store.items.isDone(flow.collection.number, seq, 'record')) progress.add('transactions', { done: 1 })
+    if (!outcome.ok && outcome.failure.kind === 'missing') {
+      // Gone, or refused in disguise: the last listing tells, and names it.
+      store.skip(flow.collection, seq, 'record', { isGone: true })
+      return undefined
+    }
+    if (!outcome.ok || !isObject(outcome.answer.value)) {
+      const failure: CallFailure = outcome.ok ? { kind: 'failed', httpStatus: 200, message: 'the answer is no record' } : outcome.failure
       gaps.add({
-        code: gapCode(outcome.failure, 'item'),
+        code: gapCode(failure, 'item'),
         category: 'transactions',
         flow: flowId,
         item: id,
-        httpStatus: outcome.failure.httpStatus,
-        message: `Record ${flowId}/${id} could not be read: ${outcome.failure.message}`,
+        httpStatus: failure.httpStatus,
+        message: `Record ${flowId}/${id} could not be read: ${failure.message}`,
       })
       store.skip(flow.collection, seq, 'record')
       return undefined
@@ -108,18 +126,18 @@ function readRecord(context: CollectContext, flow: FlowWork, { seq, id }: Listed
     store.saveRecord(flow.collection, seq, compactJson(outcome.answer.bytes), files)
     progress.bytesDone += outcome.answer.bytes.length
     if (files > 0) progress.add('attachments', { total: files })
-    return record ?? {}
+    return record
   })
 }
 
-function gapCode(failure: CallFailure, what: 'item' | 'comments' | 'activity'): GapCode {
+function gapCode(failure: CallFailure, what: 'item' | Part): GapCode {
   if (failure.kind === 'forbidden') return 'forbidden'
   if (failure.kind === 'planLimit') return 'plan_limit'
-  if (failure.kind === 'missing') return what === 'item' ? 'item_gone' : 'comments_gone'
+  if (failure.kind === 'missing' && what !== 'item') return 'comments_gone'
   return `${what}_failed`
 }
 
-async function readPart(context: CollectContext, flow: FlowWork, { seq, id }: Listed, part: 'comments' | 'activity'): Promise<void> {
+async function readPart(context: CollectContext, flow: FlowWork, { seq, id }: Listed, part: Part): Promise<void> {
   const gate = flow.gates[part]
   const { type, id: flowId } = flow.info
   if (gate === undefined || type === 'dataset') return

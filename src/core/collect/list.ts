@@ -1,10 +1,12 @@
 import { BadBodyError, RetriesExhaustedError } from '../../http/http-error.js'
+import { ApiError } from '../../kissflow/api-error.js'
 import { PRIORITY } from '../../kissflow/client.js'
 import type { EndpointName, PathValues } from '../../kissflow/endpoints.js'
 import { type ListPage, type Row, readList, rowId } from '../../kissflow/shapes.js'
 import type { Collection } from '../../state/collection.js'
 import type { PageRow, SavedPage } from '../../state/saved-rows.js'
 import { compactJson } from '../../util/json-slices.js'
+import { printable } from '../../util/printable.js'
 import { contentId } from './content-id.js'
 import { ask, type CallFailure, type CollectContext } from './context.js'
 
@@ -22,46 +24,65 @@ export interface ListSpec {
   /** Sees a page before its rows are taken. */
   beforeRows?: (page: ListPage, bytes: Buffer) => void
   onPage?: (saved: SavedPage, page: ListPage) => void
-  /** A page that could not be had: names the gap, before the next page is asked for. */
-  onFailedPage: (page: number, failure: CallFailure) => void
+  /** A page that the pass could not have, told when the pass has ended; the pass after it may have it all the same. */
+  onMissed?: (page: number, failure: CallFailure) => void
 }
 
 export type ListResult = { ended: true } | { ended: false; failure: CallFailure }
 
 // kissflow-api.md, Paging: very large pages came cut off; half the size gets through sooner or later.
 const LEAST_PAGE_SIZE = 10
+const MAX_REASON_CHARS = 2_000
 const MAX_FAILED_PAGES_IN_A_ROW = 2
+const MAX_PASSES = 5
 
 /**
  * Reads the current pass of a collection to its end: only an empty page is one. A list that keeps repeating itself ends, too, with a warning. Pages that
- * fail for good are passed over and named, two in a row end the list. Continues behind the last saved page.
+ * fail for good are passed over, two in a row end the list. Continues behind the last saved page.
  */
 export async function readListPass(context: CollectContext, collection: Collection, spec: ListSpec): Promise<ListResult> {
+  const result = await readPages(context, collection, spec)
+  for (const miss of spec.onMissed === undefined ? [] : collection.misses) {
+    spec.onMissed?.(miss.page, context.store.reasonOf(collection, miss) as CallFailure)
+  }
+  return result
+}
+
+/** Reads a list again until nothing new shows up, where it is long enough for rows to move from page to page while it is read. */
+export async function readStillList(context: CollectContext, collection: Collection, spec: ListSpec): Promise<ListResult> {
+  const firstPass = collection.pass
+  for (;;) {
+    const result = await readListPass(context, collection, spec)
+    const pages = collection.pages.filter((page) => page.pass === collection.pass && page.rows > 0)
+    const isStill = pages.length <= 1 || (collection.pass > 1 && collection.freshByPass.at(-1) === 0)
+    if (!result.ended || isStill || collection.pass - firstPass >= MAX_PASSES) return result
+    context.store.startPass(collection, collection.pass + 1)
+  }
+}
+
+async function readPages(context: CollectContext, collection: Collection, spec: ListSpec): Promise<ListResult> {
+  const { store } = context
   const sizeFact = `page_size.${collection.number}`
-  let pageSize = Number(context.store.facts.get(sizeFact) ?? context.options.pageSize)
-  let failedInARow = 0
+  let pageSize = Number(store.facts.get(sizeFact) ?? context.options.pageSize)
   let firstRows: number | undefined
+  const memory: PageMemory = { strangers: '' }
   while (collection.passesDone < collection.pass) {
-    const page = collection.nextPage + failedInARow
+    const lastMiss = collection.misses.at(-1)
+    if (collection.missesInARow >= MAX_FAILED_PAGES_IN_A_ROW && lastMiss !== undefined) {
+      return { ended: false, failure: store.reasonOf(collection, lastMiss) as CallFailure }
+    }
+    const page = collection.nextPage
     const query = { page_number: String(page), page_size: String(pageSize), ...spec.query }
-    const step = await readPage(context, collection, { ...spec, query, page })
-    if (step.kind === 'cutOff' && pageSize > LEAST_PAGE_SIZE) {
+    const step = await readPage(context, collection, { ...spec, query, page, memory, maySplit: pageSize > LEAST_PAGE_SIZE })
+    if (step.kind === 'cutOff') {
       // Other page sizes have other borders: this pass begins again, what is known stays known.
       pageSize = Math.max(LEAST_PAGE_SIZE, Math.floor(pageSize / 2))
-      context.store.setFact(sizeFact, String(pageSize))
-      context.store.startPass(collection, collection.pass)
+      store.setFact(sizeFact, String(pageSize))
+      store.startPass(collection, collection.pass)
       continue
     }
-    if (step.kind !== 'page') {
-      const { failure } = step
-      // A refusal holds for every page, and a first page that does not come leaves nothing to page through.
-      if (failure.kind !== 'failed' || page === 1) return { ended: false, failure }
-      spec.onFailedPage(page, failure)
-      failedInARow++
-      if (failedInARow >= MAX_FAILED_PAGES_IN_A_ROW) return { ended: false, failure }
-      continue
-    }
-    failedInARow = 0
+    if (step.kind === 'refused') return { ended: false, failure: step.failure }
+    if (step.kind !== 'page') continue
     if (page === 1) firstRows = step.rows
     if (page === 2 && firstRows !== undefined && firstRows < pageSize && step.rows > 0)
       warnCapped(context, spec, { asked: pageSize, given: firstRows })
@@ -69,9 +90,22 @@ export async function readListPass(context: CollectContext, collection: Collecti
   return { ended: true }
 }
 
-type Step = { kind: 'page'; rows: number } | { kind: 'failed' | 'cutOff'; failure: CallFailure }
+/** What the pages before tell of the next. */
+interface PageMemory {
+  /** Digest of the last page that had rows without an id. */
+  strangers: string
+}
 
-function readPage(context: CollectContext, collection: Collection, spec: ListSpec & { page: number }): Promise<Step> {
+interface PageSpec extends ListSpec {
+  page: number
+  memory: PageMemory
+  /** Whether a page too large to come through may be asked for in smaller ones. */
+  maySplit: boolean
+}
+
+type Step = { kind: 'page'; rows: number } | { kind: 'refused'; failure: CallFailure } | { kind: 'missed' | 'cutOff' }
+
+function readPage(context: CollectContext, collection: Collection, spec: PageSpec): Promise<Step> {
   const call = {
     endpoint: spec.endpoint,
     priority: PRIORITY.list,
@@ -79,28 +113,34 @@ function readPage(context: CollectContext, collection: Collection, spec: ListSpe
     query: spec.query ?? {},
   }
   return ask(context, call, (outcome): Step => {
-    if (!outcome.ok) return { kind: isCutOff(outcome.failure) ? 'cutOff' : 'failed', failure: outcome.failure }
+    if (!outcome.ok) return settleFailure(context, collection, { spec, failure: outcome.failure })
     const page = readList(outcome.answer)
     if (page === undefined) {
-      return {
-        kind: 'failed',
-        failure: { kind: 'failed', httpStatus: 200, message: `${context.client.nameOf(call)} answered with no list in any known form` },
-      }
+      const message = `${context.client.nameOf(call)} answered with no list in any known form`
+      return settleFailure(context, collection, { spec, failure: { kind: 'failed', httpStatus: 200, message } })
     }
     savePage(context, collection, { spec, page, bytes: outcome.answer.bytes })
     return { kind: 'page', rows: page.rows.length }
   })
 }
 
-function isCutOff(failure: CallFailure): boolean {
-  return failure.cause instanceof RetriesExhaustedError && failure.cause.cause instanceof BadBodyError
+function settleFailure(context: CollectContext, collection: Collection, { spec, failure }: { spec: PageSpec; failure: CallFailure }): Step {
+  if (spec.maySplit && isCutOff(failure)) return { kind: 'cutOff' }
+  // A refusal holds for every page, and a first page that does not come leaves nothing to page through.
+  if (failure.kind !== 'failed' || spec.page === 1) return { kind: 'refused', failure }
+  const { kind, httpStatus, message } = failure
+  context.store.missPage(collection, spec.page, { kind, httpStatus, message: printable(message, MAX_REASON_CHARS) })
+  return { kind: 'missed' }
 }
 
-function savePage(
-  context: CollectContext,
-  collection: Collection,
-  input: { spec: ListSpec & { page: number }; page: ListPage; bytes: Buffer },
-): void {
+/** True for a page that never came whole, or is larger than any answer may be. */
+function isCutOff({ cause }: CallFailure): boolean {
+  return (
+    (cause instanceof RetriesExhaustedError && cause.cause instanceof BadBodyError) || (cause instanceof ApiError && cause.status === 200)
+  )
+}
+
+function savePage(context: CollectContext, collection: Collection, input: { spec: PageSpec; page: ListPage; bytes: Buffer }): void {
   const { spec, page, bytes } = input
   spec.beforeRows?.(page, bytes)
   const rows = page.rows.flatMap((row): PageRow[] => {
@@ -112,7 +152,8 @@ function savePage(
     return [{ id: rowId(row.value) ?? contentId(json), ...(spec.keepRows === true ? { json } : {}) }]
   })
   // Decided before the page is written, since the last page and the end are one line.
-  const repeats = page.rows.length > 0 && collection.stalePages >= 1 && !context.store.bringsNew(collection, rows)
+  const isStale = page.rows.length > 0 && collection.stalePages >= 1 && !context.store.bringsNew(collection, rows)
+  const repeats = isStale && !hasNewStrangers(spec.memory, { isAny: rows.length < page.rows.length, bytes })
   const isEnd = page.rows.length === 0 || repeats
   const saved = context.store.savePage(collection, { number: spec.page, rows, isEnd })
   if (repeats) {
@@ -126,6 +167,14 @@ function savePage(
   spec.onPage?.(saved, page)
 }
 
+/** Rows without an id tell by their content alone whether a page has been here before. */
+function hasNewStrangers(memory: PageMemory, { isAny, bytes }: { isAny: boolean; bytes: Buffer }): boolean {
+  const digest = isAny ? contentId(bytes) : ''
+  const isNew = isAny && digest !== memory.strangers
+  memory.strangers = digest
+  return isNew
+}
+
 function warnCapped(context: CollectContext, spec: ListSpec, sizes: { asked: number; given: number }): void {
   const fact = `capped.${spec.endpoint}.${sizes.given}`
   if (context.store.facts.has(fact)) return
@@ -133,6 +182,7 @@ function warnCapped(context: CollectContext, spec: ListSpec, sizes: { asked: num
   context.emit({
     type: 'warning',
     code: 'page_size_capped',
+    isNote: true,
     message: `The list of ${spec.what} gives ${sizes.given} rows a page where ${sizes.asked} were asked for. Nothing is missed; it takes more calls.`,
   })
 }

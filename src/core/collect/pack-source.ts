@@ -1,9 +1,9 @@
-import type { Readable } from 'node:stream'
 import { Readable as NodeReadable } from 'node:stream'
 import { findFiles } from '../../kissflow/attachments.js'
 import type { Collection } from '../../state/collection.js'
+import type { Frame } from '../../state/frame.js'
 import type { ItemPart } from '../../state/item-table.js'
-import type { RunStore } from '../../state/run-store.js'
+import { FILE_STREAM_OFFSET, type RunStore } from '../../state/run-store.js'
 import { topLevelText } from '../../util/json-slices.js'
 import type { Category, Gap } from '../events.js'
 import type { FileSource, FlowSource, PackSource, RecordSource, RowsOfRecord } from '../pack/source.js'
@@ -14,6 +14,14 @@ import { MEMBERS } from './members.js'
 import { ids } from './people.js'
 import { peopleObjects } from './people-objects.js'
 
+/** Files that are fetched while they are packed. */
+export interface FilePace {
+  /** Resolves when the file has been fetched or given up. */
+  fetched: (collection: Collection, number: number) => Promise<void>
+  /** The packer has been given this file, now or by an earlier process. */
+  handed: (collection: Collection, number: number) => void
+}
+
 /** What packing reads: the run's saved state, in its final order. */
 export function packSource(
   store: RunStore,
@@ -23,6 +31,7 @@ export function packSource(
     gaps: () => Iterable<Gap>
     /** Resolves when a flow is wholly read; for packing while the account is still being read. */
     flowDone?: (flow: FlowInfo) => Promise<void>
+    pace?: FilePace | undefined
     /** Resolves when everything is read. */
     allDone?: () => Promise<void>
   },
@@ -38,7 +47,7 @@ export function packSource(
     flows: async function* (from) {
       for (const flow of input.flows.slice(from)) {
         await flowDone(flow)
-        yield flowSource(store, flow)
+        yield flowSource(store, flow, input.pace)
       }
     },
     auditEvents: input.categories.includes('auditLogs')
@@ -72,7 +81,7 @@ function readPart(store: RunStore, collection: Collection, seq: number, part: It
   return { bytes: store.spool.read(collection.number, saved.frame), crc: saved.frame.crc, count: saved.count }
 }
 
-function flowSource(store: RunStore, info: FlowInfo): FlowSource {
+function flowSource(store: RunStore, info: FlowInfo, pace: FilePace | undefined): FlowSource {
   const collection = store.collections.get(flowKey(info.type, info.id))
   const base = { id: info.id, name: info.name, type: info.type }
   if (collection === undefined) {
@@ -99,7 +108,7 @@ function flowSource(store: RunStore, info: FlowInfo): FlowSource {
     records: (from) => records(store, collection, { part, from }),
     comments: (from) => rows(store, collection, { part: 'comments', from }),
     activity: (from) => rows(store, collection, { part: 'activity', from }),
-    files: (from) => files(store, collection, { part, from }),
+    files: (from) => files(store, collection, { part, from, pace }),
   }
 }
 
@@ -140,8 +149,12 @@ async function* rows(
   }
 }
 
-async function* files(store: RunStore, collection: Collection, at: { part: ItemPart; from: number }): AsyncGenerator<FileSource> {
-  if (collection.counts.filesDone === 0) return
+async function* files(
+  store: RunStore,
+  collection: Collection,
+  at: { part: ItemPart; from: number; pace: FilePace | undefined },
+): AsyncGenerator<FileSource> {
+  if (collection.counts.files === 0) return
   const types = savedTypes({ store }, collection)
   let skip = at.from
   for (const { seq, id } of ids({ store }, collection)) {
@@ -149,12 +162,16 @@ async function* files(store: RunStore, collection: Collection, at: { part: ItemP
     if (count === 0) continue
     const saved = readPart(store, collection, seq, at.part)
     if (saved === undefined) continue
-    for (const [index, ref] of findFiles(JSON.parse(saved.bytes.toString('utf8')), types).entries()) {
+    const refs = findFiles(JSON.parse(saved.bytes.toString('utf8')), types)
+    // Numbers are counted on from these: files more or fewer would be another record's.
+    if (refs.length !== count) throw new Error(`record ${id} of ${collection.key} has ${refs.length} files, ${count} were counted`)
+    for (const [index, ref] of refs.entries()) {
       const number = base + index
-      const entry = store.items.file(collection.number, number)
-      if (entry.state === 'pending' || entry.state === 'skipped' || skip-- > 0) continue
-      const { frame } = entry
-      const isSmall = entry.state === 'small'
+      await at.pace?.fetched(collection, number)
+      const { state, frame } = store.items.file(collection.number, number)
+      if (state === 'pending' || state === 'skipped') continue
+      at.pace?.handed(collection, number)
+      if (skip-- > 0) continue
       yield {
         recordId: id,
         fieldId: ref.fieldId,
@@ -164,12 +181,20 @@ async function* files(store: RunStore, collection: Collection, at: { part: ItemP
         name: ref.name,
         bytes: frame.len,
         crc32: frame.crc,
-        content: () => (isSmall ? Promise.resolve(store.spool.read(collection.number, frame)) : undefined),
-        open: (): Readable =>
-          isSmall
-            ? NodeReadable.from([store.spool.read(collection.number, frame)], { objectMode: false })
-            : store.spool.openLarge(collection.number, number),
+        ...contentOf(store, collection, { number, frame, isSmall: state === 'small' }),
       }
     }
+  }
+}
+
+function contentOf(
+  store: RunStore,
+  collection: Collection,
+  { number, frame, isSmall }: { number: number; frame: Frame; isSmall: boolean },
+): Pick<FileSource, 'content' | 'open'> {
+  const read = (): Buffer => store.spool.read(collection.number + FILE_STREAM_OFFSET, frame)
+  return {
+    content: () => (isSmall ? Promise.resolve(read()) : undefined),
+    open: () => (isSmall ? NodeReadable.from([read()], { objectMode: false }) : store.spool.openLarge(collection.number, number)),
   }
 }

@@ -8,7 +8,7 @@ export function matchesAny(patterns: readonly string[], flow: { id: string; name
 
 function toExpression(pattern: string): RegExp {
   const source = [...pattern]
-    .map((char) => (char === '*' ? '.*' : char === '?' ? '.' : char.replace(/[\\^$.*+?()[\]{}|/-]/g, '\\$&')))
+    .map((char) => (char === '*' ? '.*' : char === '?' ? '.' : char.replace(/[\\^$.*+?()[\]{}|/]/g, '\\$&')))
     .join('')
   return new RegExp(`^${source}$`, 'isu')
 }

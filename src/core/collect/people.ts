@@ -2,12 +2,13 @@ import { PRIORITY } from '../../kissflow/client.js'
 import type { EndpointName } from '../../kissflow/endpoints.js'
 import { text } from '../../kissflow/shapes.js'
 import type { Collection } from '../../state/collection.js'
+import { isObject } from '../../util/is-object.js'
 import { compactJson } from '../../util/json-slices.js'
 import { forEachLimit } from '../../util/settle.js'
 import type { GapCode } from '../gap-codes.js'
 import { ask, type CallFailure, type CollectContext } from './context.js'
 import { readItemRows } from './item-rows.js'
-import { readListPass } from './list.js'
+import { readListPass, readStillList } from './list.js'
 
 /** Names of the collections that make UserAndGroup.json, in its order. */
 export const PEOPLE = { users: 'users', groups: 'groups', roles: 'roles' } as const
@@ -29,7 +30,7 @@ async function collectUsers(context: CollectContext, users: Collection): Promise
   const variants: EndpointName[] = ['users.list', 'users.invited']
   for (const [index, endpoint] of variants.entries()) {
     const pass = index + 1
-    if (users.passesDone >= pass) continue
+    if (users.pass > pass) continue
     if (users.pass < pass) store.startPass(users, pass)
     const failure = await listPeople(context, users, endpoint, 'users')
     if (failure === undefined) continue
@@ -56,7 +57,7 @@ async function collectGroups(context: CollectContext): Promise<void> {
   const { store } = context
   const groups = store.collection(PEOPLE.groups)
   if (groups.isDone) return
-  const failure = groups.isListed ? undefined : await listPeople(context, groups, 'groups.list', 'groups')
+  const failure = await listPeople(context, groups, 'groups.list', 'groups')
   if (failure !== undefined) {
     context.gaps.add({
       code: gapCode(failure, 'page_failed'),
@@ -107,7 +108,7 @@ async function collectRoles(context: CollectContext): Promise<void> {
   let pass = 0
   for (const { id: app } of ids(context, apps)) {
     pass++
-    if (roles.passesDone >= pass) continue
+    if (roles.pass > pass) continue
     if (roles.pass < pass) store.startPass(roles, pass)
     const failure = await listPeople(context, roles, 'roles.list', `roles of ${app}`, { app })
     if (failure === undefined) continue
@@ -129,7 +130,9 @@ async function listPeople(
   what: string,
   values: Record<string, string> = {},
 ): Promise<CallFailure | undefined> {
-  const result = await readListPass(context, collection, {
+  // Users and roles come from several lists, each a pass of its own.
+  const read = collection.key === PEOPLE.groups || collection.key === APPS ? readStillList : readListPass
+  const result = await read(context, collection, {
     endpoint,
     values,
     keepRows: true,
@@ -137,7 +140,7 @@ async function listPeople(
     onPage: (saved) => {
       if (what !== 'apps') context.progress.add('usersAndGroups', { total: saved.fresh.length })
     },
-    onFailedPage: (page, failure) => {
+    onMissed: (page, failure) => {
       context.gaps.add({
         code: 'page_failed',
         category: 'usersAndGroups',
@@ -157,17 +160,19 @@ interface DetailInput {
   what: string
 }
 
+const NO_OBJECT: CallFailure = { kind: 'failed', httpStatus: 200, message: 'the answer is no object' }
+
 /** The detail behind a list row. Where it cannot be had the row itself still goes into the backup. */
 async function readDetail(context: CollectContext, collection: Collection, input: DetailInput): Promise<void> {
   const { store } = context
   if (store.items.isDone(collection.number, input.seq, 'record')) return
   const call = { endpoint: input.endpoint, values: { item: input.id }, priority: PRIORITY.item }
   await ask(context, call, (outcome) => {
-    if (outcome.ok) {
+    if (outcome.ok && isObject(outcome.answer.value)) {
       store.saveRecord(collection, input.seq, compactJson(outcome.answer.bytes), 0)
       return
     }
-    const { failure } = outcome
+    const failure: CallFailure = outcome.ok ? NO_OBJECT : outcome.failure
     const code: GapCode = failure.kind === 'missing' ? 'item_gone' : gapCode(failure, input.code)
     context.gaps.add({
       code,

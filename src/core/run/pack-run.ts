@@ -6,15 +6,17 @@ import type { RunStore } from '../../state/run-store.js'
 import { writeFileAtomic } from '../../util/atomic-file.js'
 import { type Clock, rfc3339 } from '../../util/clock.js'
 import type { Discovered } from '../collect/discover.js'
+import type { FileWindow } from '../collect/file-window.js'
 import { type FlowInfo, flowKey } from '../collect/flow.js'
 import type { GapBook } from '../collect/gaps.js'
-import { packSource } from '../collect/pack-source.js'
+import { type FilePace, packSource } from '../collect/pack-source.js'
 import type { Emit, Gap } from '../events.js'
 import type { PackCheckpoint } from '../pack/checkpoint.js'
 import { packBackup } from '../pack/pack-backup.js'
 import type { PackResult } from '../pack/pack-types.js'
 import type { Progress } from '../progress.js'
 import { collectedManifest } from './collected-manifest.js'
+import { FileFreeing } from './file-freeing.js'
 import { notOfferedGaps } from './not-offered.js'
 import type { Protection } from './protection.js'
 import type { RunPlan } from './run-plan.js'
@@ -36,7 +38,7 @@ export interface PackRunParts {
   startedMs: number
   resumed: boolean
   /** Packing goes on while the account is still being read. */
-  streaming?: { until: (isSo: () => boolean) => Promise<void>; isCollected: () => boolean }
+  streaming?: { until: (isSo: () => boolean) => Promise<void>; isCollected: () => boolean; window: FileWindow }
 }
 
 /** Packs what was collected and commits the backup; goes on behind the last part an earlier process stored. */
@@ -56,7 +58,9 @@ export async function packRun(options: RunOptions, parts: PackRunParts, signal: 
   }
   let packedBytes = 0
   if (streaming === undefined) await allDone()
+  const freeing = streaming === undefined ? undefined : new FileFreeing(store, streaming.window)
   const source = packSource(store, {
+    pace: streaming === undefined ? undefined : paceOf(store, streaming, freeing),
     flows: discovered.flows,
     categories: options.categories,
     gaps: function* () {
@@ -102,7 +106,7 @@ export async function packRun(options: RunOptions, parts: PackRunParts, signal: 
       onPartStored: (checkpoint) => {
         lock.stillOwner()
         writeFileAtomic(checkpointPath, JSON.stringify(checkpoint))
-        if (streaming !== undefined) freeStored(store, discovered.flows, checkpoint)
+        if (freeing !== undefined) freeStored(store, discovered.flows, { checkpoint, freeing })
         return Promise.resolve()
       },
       beforeCommit: () => {
@@ -114,15 +118,38 @@ export async function packRun(options: RunOptions, parts: PackRunParts, signal: 
   )
   keepForHistory(parts, notOffered)
   progress.setPhase('done')
-  return { summary: summarize(options, parts, { result, notOffered: notOffered.length }), backupJsonSha256: result.backupJsonSha256 }
+  return {
+    summary: summarize(options, parts, { result, notOffered: notOffered.length }),
+    backupJsonSha256: result.backupJsonSha256,
+    parts: result.parts.map(({ name }) => ({ folder: result.folder, name })),
+  }
 }
 
 /** Frees the flows that are stored to their end. */
-function freeStored(store: RunStore, flows: readonly FlowInfo[], { cursor }: PackCheckpoint): void {
-  const stored = cursor.stage === 'transactions' ? flows.slice(0, cursor.flowsDone) : flows
-  for (const { type, id } of stored) {
+function freeStored(store: RunStore, flows: readonly FlowInfo[], stored: { checkpoint: PackCheckpoint; freeing: FileFreeing }): void {
+  const { cursor } = stored.checkpoint
+  const whole = cursor.stage === 'transactions' ? flows.slice(0, cursor.flowsDone) : flows
+  for (const { type, id } of whole) {
     const collection = store.collections.get(flowKey(type, id))
-    if (collection !== undefined) store.free(collection)
+    if (collection === undefined || collection.isFreed) continue
+    stored.freeing.forget(collection)
+    store.free(collection)
+  }
+  const current = flows[cursor.flowsDone]
+  if (cursor.stage !== 'transactions' || cursor.section !== 'files' || current === undefined) return
+  const collection = store.collections.get(flowKey(current.type, current.id))
+  if (collection !== undefined) stored.freeing.free(collection, cursor.done)
+}
+
+function paceOf(store: RunStore, streaming: NonNullable<PackRunParts['streaming']>, freeing: FileFreeing | undefined): FilePace {
+  return {
+    fetched: async (collection, number) => {
+      const isPending = (): boolean => store.items.file(collection.number, number).state === 'pending'
+      if (!isPending()) return
+      streaming.window.starve()
+      await streaming.until(() => !isPending())
+    },
+    handed: (collection, number) => freeing?.hand(collection, number),
   }
 }
 

@@ -34,12 +34,16 @@ export interface RunDeps {
   emit: Emit
   /** Called once the run's folder is there: the place of its event log. */
   onFolder: (folder: string, runId: string) => void
+  /** Runs behind a made backup, while the lock is still held; may raise the summary's exit code. */
+  afterBackup?: (result: RunResult) => Promise<void>
 }
 
 /** What a finished run leaves: its summary and what history and notifications want to know. */
 export interface RunResult {
   summary: RunSummary
   backupJsonSha256: string
+  /** Every part at the destination. */
+  parts: Array<{ folder: string; name: string }>
 }
 
 /** The exit code of a run that made a backup. */

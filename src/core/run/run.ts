@@ -6,6 +6,7 @@ import { stateError } from '../../state/state-error.js'
 import { Pulse } from '../../util/pulse.js'
 import { collect } from '../collect/collect.js'
 import type { CollectContext } from '../collect/context.js'
+import { FileWindow } from '../collect/file-window.js'
 import { GapBook } from '../collect/gaps.js'
 import type { ResumeInfo } from '../events.js'
 import { Progress } from '../progress.js'
@@ -15,7 +16,7 @@ import { type PackRunParts, packRun } from './pack-run.js'
 import { openProtection } from './protection.js'
 import { recordEnd, recordStart } from './run-history.js'
 import { clearRunData, type RunPlan, writePlan } from './run-plan.js'
-import type { RunDeps, RunOptions, RunResult } from './run-types.js'
+import { exitCodeOf, type RunDeps, type RunOptions, type RunResult } from './run-types.js'
 import { openSession, type Session } from './session.js'
 
 /**
@@ -46,6 +47,9 @@ export async function runBackup(options: RunOptions, deps: RunDeps, signal: Abor
       recordEnd(options, plan, { result, startedMs, nowMs: deps.clock.now() })
       writePlan(options.stateDir, { ...plan, state: 'done' })
       clearRunData(options.stateDir, plan.id)
+      await deps.afterBackup?.(result)
+      if (result.summary.exitCode !== exitCodeOf(result.summary.status))
+        recordEnd(options, plan, { result, startedMs, nowMs: deps.clock.now() })
       return result
     } finally {
       keeping.stop()
@@ -162,12 +166,14 @@ async function collectAndUpload(
   { parts, context }: { parts: Omit<PackRunParts, 'discovered'>; context: CollectContext },
 ): Promise<RunResult> {
   let collected = false
+  const window = new FileWindow(options.zipSizeBytes, heldFileBytes(parts.store))
+  context.window = window
   let packing: Promise<RunResult> | undefined
   const until = async (isSo: () => boolean): Promise<void> => {
     while (!isSo()) await context.news.wait(context.stop)
   }
   const collecting = collect(context, (discovered) => {
-    packing = packRun(options, { ...parts, discovered, streaming: { until, isCollected: () => collected } }, context.stop)
+    packing = packRun(options, { ...parts, discovered, streaming: { until, isCollected: () => collected, window } }, context.stop)
     packing.catch((error: unknown) => context.halt(error))
   })
   const finish = async (): Promise<void> => {
@@ -184,6 +190,13 @@ async function collectAndUpload(
   }
   if (packing === undefined) throw new Error('collect ended before it had discovered the flows')
   return await packing
+}
+
+/** Bytes of files that were fetched and are not stored yet; those of the flow packed in part count whole until they are freed. */
+function heldFileBytes(store: RunStore): number {
+  let bytes = 0
+  for (const collection of store.collections.values()) if (!collection.isFreed) bytes += collection.counts.fileBytes
+  return bytes
 }
 
 // A power cut may cost this much of what was collected; a killed process loses nothing.
