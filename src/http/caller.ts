@@ -107,6 +107,7 @@ export class Caller {
   private async attempt<T>(task: () => Promise<T>, options: CallOptions, stop: AbortSignal): Promise<{ result: T } | Failure> {
     const release = await this.deps.slots.acquire(options.priority, stop)
     let wave = 0
+    let isFinal = false
     try {
       await this.deps.limiter.acquire(stop)
       wave = this.throttles.wave
@@ -116,9 +117,12 @@ export class Caller {
     } catch (error) {
       if (isTransient(error)) return { error, wave }
       if (error instanceof HttpStatusError) this.alive(wave)
+      isFinal = true
       throw error
     } finally {
-      release()
+      // Whoever hears of a final failure may end the run with it: that comes before the next call starts.
+      if (isFinal) setImmediate(release)
+      else release()
     }
   }
 

@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events'
 import { Caller } from '../../src/http/caller.js'
 import { RateLimiter } from '../../src/http/rate-limiter.js'
 import { Slots } from '../../src/http/slots.js'
@@ -49,6 +50,7 @@ export async function quickClient(options: {
   })
   const clock = hastyClock()
   const abort = new AbortController()
+  setMaxListeners(0, abort.signal)
   const begun: string[] = []
   const caller = new Caller({
     slots: new Slots(concurrency),

@@ -151,19 +151,13 @@ async function readPlace(context: CollectContext, place: Place): Promise<void> {
 function refuseIfNothingMayBeRead(context: CollectContext, discovered: Discovered, mayListUsers: boolean): void {
   const { store, options } = context
   if (!options.categories.includes('transactions') || (options.categories.includes('usersAndGroups') && mayListUsers)) return
-  const isAnyReadable = discovered.flows.some((flow) => {
-    const collection = store.collections.get(flowKey(flow.type, flow.id))
-    return collection !== undefined && (collection.passesDone > 0 || collection.size > 0)
-  })
-  const isRefused = discovered.flows.length > 0 ? discovered.flows.some(wasForbidden) : store.facts.get('flows.refused') === '1'
-  if (isAnyReadable || !isRefused) return
+  const collections = discovered.flows.map((flow) => store.collections.get(flowKey(flow.type, flow.id)))
+  const isAnyReadable = collections.some((collection) => collection !== undefined && (collection.passesDone > 0 || collection.size > 0))
+  const isAnyRefused = collections.some((collection) => store.facts.get(`refused.${collection?.number}`) === '1')
+  if (isAnyReadable || !(isAnyRefused || store.facts.get('flows.refused') === '1')) return
   // Or the next run would continue this one, and find the same refusals without asking.
   store.forget()
   throw new KeysRefusedError('The access keys may read neither the users nor any flow of this account.', {
     hint: 'Give the key’s user the Super Admin role and make it admin of every flow, or use another key.',
   })
-
-  function wasForbidden(flow: FlowInfo): boolean {
-    return store.facts.get(`refused.${flowKey(flow.type, flow.id)}`) === '1'
-  }
 }

@@ -11,7 +11,7 @@ import { filesOf } from './files.js'
 import { FLOW_KINDS, type FlowInfo, type FlowWork, flowKey } from './flow.js'
 import { type ListResult, type ListSpec, readListPass } from './list.js'
 import { readMembers } from './members.js'
-import type { PartGates } from './part-gates.js'
+import type { Part, PartGate, PartGates } from './part-gates.js'
 
 /** Declares the flow's collection and reads what comes before its records: who has access, and its fields. */
 export async function openFlow(context: CollectContext, info: FlowInfo, gates: PartGates): Promise<FlowWork> {
@@ -21,12 +21,9 @@ export async function openFlow(context: CollectContext, info: FlowInfo, gates: P
     if (kind.members) await readMembers(context, collection, info)
     if (kind.fields) await readFields(context, collection, info)
   }
-  return {
-    info,
-    collection,
-    types: collection.isFreed ? new Map() : savedTypes(context, collection),
-    gates: { comments: gates.of(info, 'comments'), activity: gates.of(info, 'activity') },
-  }
+  const part = (name: Part): PartGate | undefined => gates.of(info, collection.number, name)
+  const types = collection.isFreed ? new Map<string, string>() : savedTypes(context, collection)
+  return { info, collection, types, gates: { comments: part('comments'), activity: part('activity') } }
 }
 
 /** The field types as they were saved, so that every process sees the same files in a record. */

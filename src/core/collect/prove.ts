@@ -1,5 +1,5 @@
 import type { CallFailure, CollectContext } from './context.js'
-import { type FlowWork, flowKey } from './flow.js'
+import type { FlowWork } from './flow.js'
 import { listFlow, serverCount } from './flows.js'
 import { readItems } from './items.js'
 import { settleAbsent } from './settle-absent.js'
@@ -99,7 +99,7 @@ function nameAppeared(context: CollectContext, flow: FlowWork, count: number): v
 export function finishUnlisted(context: CollectContext, flow: FlowWork, failure: CallFailure): Promise<FlowProof> {
   const { info, collection } = flow
   nameMisses(context, flow)
-  if (failure.kind === 'forbidden') context.store.setFact(`refused.${flowKey(info.type, info.id)}`, '1')
+  if (failure.kind === 'forbidden') context.store.setFact(`refused.${collection.number}`, '1')
   context.gaps.add({
     code: failure.kind === 'planLimit' ? 'plan_limit' : failure.kind === 'forbidden' ? 'forbidden' : 'list_failed',
     category: 'transactions',
