@@ -7,7 +7,7 @@ import type { LargeFile } from '../../state/large-file.js'
 import { SMALL_FILE_BYTES } from '../../state/run-store.js'
 import { formatBytes } from '../../util/units.js'
 import { type CallFailure, type CollectContext, callFailure } from './context.js'
-import type { FlowWork } from './flow.js'
+import type { FlowWork } from './flow-work.js'
 
 /** The calls that may give a file, in the order to try them; a later one only after a 404. Empty when no key leads to it. */
 function callsFor(flow: FlowWork, item: string, file: FileRef): ApiCall[] {

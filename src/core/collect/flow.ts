@@ -1,7 +1,4 @@
-import type { FieldTypes } from '../../kissflow/attachments.js'
-import type { Collection } from '../../state/collection.js'
 import type { FlowType } from '../pack/source.js'
-import type { PartGate } from './part-gates.js'
 
 /** A flow as discovery found it. */
 export interface FlowInfo {
@@ -10,22 +7,6 @@ export interface FlowInfo {
   type: FlowType
   status: string
   applicationId: string | undefined
-}
-
-/** A flow while it is collected. */
-export interface FlowWork {
-  info: FlowInfo
-  collection: Collection
-  types: FieldTypes
-  gates: FlowGates
-  /** Told of each page saved, so that whoever reads the items can go on. */
-  onPage?: () => void
-}
-
-/** Whether comments and activity are asked for; undefined where items of this type have none. */
-export interface FlowGates {
-  comments: PartGate | undefined
-  activity: PartGate | undefined
 }
 
 /** How a type of flow is read. */

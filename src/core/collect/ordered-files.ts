@@ -3,7 +3,7 @@ import { forEachLimit } from '../../util/settle.js'
 import type { CollectContext } from './context.js'
 import type { FileWindow } from './file-window.js'
 import { filesOf, readFile } from './files.js'
-import type { FlowWork } from './flow.js'
+import type { FlowWork } from './flow-work.js'
 import { savedRecord } from './items.js'
 import { ids } from './people.js'
 

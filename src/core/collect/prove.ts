@@ -1,5 +1,5 @@
 import type { CallFailure, CollectContext } from './context.js'
-import type { FlowWork } from './flow.js'
+import type { FlowWork } from './flow-work.js'
 import { listFlow, serverCount } from './flows.js'
 import { readItems } from './items.js'
 import { settleAbsent } from './settle-absent.js'

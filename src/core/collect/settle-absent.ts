@@ -1,5 +1,5 @@
 import type { CollectContext } from './context.js'
-import type { FlowWork } from './flow.js'
+import type { FlowWork } from './flow-work.js'
 import { readAgain } from './items.js'
 
 // Records that are listed and not found: after so many in a row the others are not asked for again.
