@@ -12,6 +12,12 @@ export interface PageRef {
   rows: number
 }
 
+/** A page of a list that could not be had, with the frame of why. */
+export interface MissedPage {
+  page: number
+  reason: Frame
+}
+
 /** Rows read page by page that belong to the collection as a whole: the people with access to a flow. */
 export interface SavedRows {
   frame: Frame | undefined
@@ -68,6 +74,11 @@ export class Collection {
   /** New ids of each ended pass. */
   readonly freshByPass: number[] = []
   freshInPass = 0
+  /** Where the pages of the pass that goes on begin, counted anew when its page size changed. */
+  passFrom = 0
+  /** Pages of the current pass that could not be had, and how many of them came last in a row. */
+  readonly misses: MissedPage[] = []
+  missesInARow = 0
   /** Pages in a row, up to now, that brought no id new to this pass. */
   stalePages = 0
   /** Small files in each segment of the files' stream. */
@@ -115,6 +126,7 @@ export class Collection {
   /** Notes a page in the order it was journaled; the same for a live run and a replay. */
   notePage(ref: PageRef, isEnd: boolean): void {
     this.pages.push(ref)
+    this.missesInARow = 0
     this.size = Math.max(this.size, ref.firstSeq + ref.fresh)
     this.freshInPass += ref.fresh
     this.nextPage = ref.page + 1
@@ -123,12 +135,22 @@ export class Collection {
     this.freshByPass.push(this.freshInPass)
   }
 
-  /** Begins the next pass. */
+  /** Passes over a page that could not be had. */
+  noteMiss(miss: MissedPage): void {
+    this.misses.push(miss)
+    this.missesInARow++
+    this.nextPage = miss.page + 1
+  }
+
+  /** Begins the next pass, or the same one anew: what it has brought so far stays new. */
   startPass(pass: number): void {
+    if (pass !== this.pass) this.freshInPass = 0
     this.pass = pass
     this.nextPage = 1
-    this.freshInPass = 0
     this.stalePages = 0
+    this.passFrom = this.pages.length
+    this.misses.length = 0
+    this.missesInARow = 0
     this.seen = new Uint8Array(Math.ceil(this.size / 8))
   }
 }

@@ -15,6 +15,7 @@ const FILE_BASE_AT = 48
 const FILE_COUNT_AT = 52
 const FILES_DONE_AT = 56
 const FLAGS_AT = 60
+const GONE_AT = 61
 const DONE_BIT = { record: 1, comments: 2, activity: 4, row: 64 } as const
 const SKIPPED_BIT = { record: 8, comments: 16, activity: 32, row: 128 } as const
 
@@ -72,6 +73,26 @@ export class ItemTable {
     const index = this.itemIndex(collection, seq)
     const row = this.items.row(index)
     row[FLAGS_AT] = (row[FLAGS_AT] ?? 0) | DONE_BIT[part] | SKIPPED_BIT[part]
+    this.items.touch(index)
+  }
+
+  /** Notes that a skipped record was skipped because it was not found. */
+  setGone(collection: number, seq: number): void {
+    const index = this.itemIndex(collection, seq)
+    this.items.row(index)[GONE_AT] = 1
+    this.items.touch(index)
+  }
+
+  isGone(collection: number, seq: number): boolean {
+    return this.items.row(this.itemIndex(collection, seq))[GONE_AT] === 1
+  }
+
+  /** Takes a skip of the record back: it was had after all. */
+  unskip(collection: number, seq: number): void {
+    const index = this.itemIndex(collection, seq)
+    const row = this.items.row(index)
+    row[FLAGS_AT] = (row[FLAGS_AT] ?? 0) & ~(DONE_BIT.record | SKIPPED_BIT.record)
+    row[GONE_AT] = 0
     this.items.touch(index)
   }
 

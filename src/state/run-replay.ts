@@ -14,6 +14,7 @@ export interface ReplayState {
   items: ItemTable
   apiCalls: number
   repeated: number
+  throttled: number
   isCollected: boolean
   length: number
 }
@@ -33,7 +34,7 @@ export interface Target {
 export async function replay(input: { path: string; spool: Spool; items: ItemTable; bootId: string }): Promise<ReplayState> {
   const { path, spool, items } = input
   const target: Target = { collections: new Map(), byNumber: new Map(), facts: new Map(), gaps: [], items, spool, isCollected: false }
-  const state = { apiCalls: 0, repeated: 0, length: 0 }
+  const state = { apiCalls: 0, repeated: 0, throttled: 0, length: 0 }
   if (existsSync(path)) {
     const surviving = await survivingLength(path, input.bootId)
     const ends = new Map<number, number>()
@@ -42,6 +43,7 @@ export async function replay(input: { path: string; spool: Spool; items: ItemTab
       applyLine(target, entry)
       state.apiCalls = Number(entry['q'] ?? state.apiCalls)
       state.repeated = Number(entry['rep'] ?? state.repeated)
+      state.throttled = Number(entry['thr'] ?? state.throttled)
     })
     for (const [collection, end] of ends) {
       if (target.byNumber.get(collection % FILE_STREAM_OFFSET)?.isFreed === true) spool.remove(collection)
@@ -78,7 +80,7 @@ function frameOf(entry: JournalLine): Frame | undefined {
 export const FILE_STREAM_OFFSET = 1_000_000
 
 // Lines that each stand for one answer of the account.
-const ANSWERS = new Set(['page', 'rec', 'rows', 'crows', 'doc', 'file', 'skip'])
+const ANSWERS = new Set(['page', 'rec', 'rows', 'crows', 'doc', 'file', 'skip', 'miss'])
 
 /** Applies one line, live or replayed: the one place where a line's meaning stands. */
 export function applyLine(target: Target, entry: JournalLine): void {
@@ -89,7 +91,6 @@ export function applyLine(target: Target, entry: JournalLine): void {
   if (entry.t === 'coll' && frame !== undefined) declare(target, Number(entry['c']), frame)
   if (entry['c'] === undefined || entry.t === 'coll') return
   const collection = byNumber(target, Number(entry['c']))
-  const seq = Number(entry['s'])
   if (ANSWERS.has(entry.t)) collection.answers++
   switch (entry.t) {
     case 'page':
@@ -111,8 +112,10 @@ export function applyLine(target: Target, entry: JournalLine): void {
       applyFile(target, collection, entry)
       return
     case 'skip':
-      if (!target.items.isDone(collection.number, seq, entry['w'] as ItemPart) && entry['w'] === 'record') collection.counts.skipped++
-      target.items.skip(collection.number, seq, entry['w'] as ItemPart)
+      applySkip(target, collection, entry)
+      return
+    case 'miss':
+      if (frame !== undefined) collection.noteMiss({ page: Number(entry['n']), reason: frame })
       return
     case 'doc':
       if (frame !== undefined) collection.docs.set(String(entry['w']), frame)
@@ -163,10 +166,22 @@ function applyPage(target: Target, collection: Collection, entry: JournalLine): 
   collection.notePage(ref, entry['e'] === 1)
 }
 
+function applySkip(target: Target, collection: Collection, entry: JournalLine): void {
+  const seq = Number(entry['s'])
+  const part = entry['w'] as ItemPart
+  if (!target.items.isDone(collection.number, seq, part) && part === 'record') collection.counts.skipped++
+  target.items.skip(collection.number, seq, part)
+  if (entry['g'] === 1) target.items.setGone(collection.number, seq)
+}
+
 function applyRecord(target: Target, collection: Collection, entry: JournalLine): void {
   const frame = frameOf(entry)
   if (frame === undefined) return
   const seq = Number(entry['s'])
+  if (target.items.isSkipped(collection.number, seq, 'record')) {
+    target.items.unskip(collection.number, seq)
+    collection.counts.skipped--
+  }
   target.items.setFrame(collection.number, seq, 'record', { frame, isDone: true })
   target.items.setFiles(collection.number, seq, { base: Number(entry['fb']), count: Number(entry['fc']) })
   collection.counts.files += Number(entry['fc'])

@@ -1,13 +1,13 @@
 import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
-import type { Collection, PageRef } from './collection.js'
+import type { Collection, MissedPage, PageRef } from './collection.js'
 import type { Frame, FrameCipher } from './frame.js'
 import { IdIndex } from './id-index.js'
 import { InFlight } from './in-flight.js'
 import { type ItemPart, ItemTable } from './item-table.js'
 import { Journal, type JournalLine } from './journal.js'
 import { applyLine, FILE_STREAM_OFFSET, type ReplayState, replay } from './run-replay.js'
-import { joinRows, markSeenInPass, readIds } from './saved-rows.js'
+import { joinRows, markSeenInPass, type PageRow, preparePage, readIds, type SavedPage } from './saved-rows.js'
 import { Spool } from './spool.js'
 
 export interface RunStoreOptions {
@@ -16,22 +16,9 @@ export interface RunStoreOptions {
   cipher?: FrameCipher | undefined
   /** Requests made so far by this process, for the journal. */
   apiCalls: () => number
+  /** Refusals for the rate so far by this process. */
+  throttled?: () => number
   nowMs: number
-}
-
-/** One row of a list page as it is saved. */
-export interface PageRow {
-  id: string
-  /** The row as sent, compact; kept where the row itself belongs to the backup. */
-  json?: Buffer
-  /** Files the row points to, where the row is the record. */
-  files?: number
-}
-
-export interface SavedPage {
-  fresh: Array<{ seq: number; id: string; fileBase: number }>
-  /** How many ids this pass had not seen before. */
-  newInPass: number
 }
 
 export { FILE_STREAM_OFFSET }
@@ -59,6 +46,9 @@ export class RunStore {
   isCollected = false
   private readonly journal: Journal
   private readonly options: RunStoreOptions
+  private syncing: Promise<void> = Promise.resolve()
+  /** Freed collections: those of the lines written since the last sync, and those of lines that were on the disk by then. */
+  private freed: { fresh: number[]; synced: number[] } = { fresh: [], synced: [] }
 
   private constructor(options: RunStoreOptions, parts: { spool: Spool; journal: Journal; state: ReplayState }) {
     this.options = options
@@ -75,6 +65,7 @@ export class RunStore {
     this.gaps.push(...state.gaps)
     this.callsBefore = state.apiCalls
     this.repeatedBefore = state.repeated
+    this.throttledBefore = state.throttled
     this.isCollected = state.isCollected
     this.inFlight = new InFlight(join(options.folder, 'in-flight'))
   }
@@ -103,24 +94,9 @@ export class RunStore {
   }
 
   savePage(collection: Collection, page: { number: number; rows: PageRow[]; isEnd: boolean }): SavedPage {
-    const ids = this.idsOf(collection)
     const firstSeq = collection.size
-    const fresh: SavedPage['fresh'] = []
-    const rowFrames: Buffer[] = []
-    let newInPass = 0
-    const fileCounts: number[] = []
-    let fileBase = collection.counts.files
-    const lines = page.rows.map((row) => {
-      const { seq, isNew } = ids.add(row.id)
-      if (collection.markSeen(seq)) newInPass++
-      if (!isNew) return String(seq)
-      fresh.push({ seq, id: row.id, fileBase })
-      fileBase += row.files ?? 0
-      fileCounts.push(row.files ?? 0)
-      if (row.json !== undefined) rowFrames.push(row.json)
-      return JSON.stringify(row.id)
-    })
-    const [frame, ...frames] = this.spool.append(collection.number, [Buffer.from(lines.join('\n')), ...rowFrames])
+    const { fresh, newInPass, lines, rows, fileCounts } = preparePage(collection, this.idsOf(collection), page.rows)
+    const [frame, ...frames] = this.spool.append(collection.number, [lines, ...rows])
     this.write({
       t: 'page',
       c: collection.number,
@@ -135,6 +111,17 @@ export class RunStore {
       ...(frames.length === 0 ? {} : { rf: frames.map((each, index) => [each.addr, each.len, each.crc, fileCounts[index] ?? 0]) }),
     })
     return { fresh, newInPass }
+  }
+
+  /** Passes over a page that could not be had; `reason` is kept until the pass has shown whether anything is missing. */
+  missPage(collection: Collection, page: number, reason: object): void {
+    const [frame] = this.spool.append(collection.number, [Buffer.from(JSON.stringify(reason))])
+    this.write({ t: 'miss', c: collection.number, n: page, ...line(frame) })
+  }
+
+  /** Why a page was passed over, as `missPage` was told. */
+  reasonOf(collection: Collection, miss: MissedPage): unknown {
+    return JSON.parse(this.spool.read(collection.number, miss.reason).toString('utf8'))
   }
 
   /** True when a page holds an id that the current pass has not seen. */
@@ -161,34 +148,23 @@ export class RunStore {
     page: { number: number; rows: Buffer[]; isEnd: boolean },
   ): void {
     const before = page.number === 1 ? undefined : this.items.frame(collection.number, seq, part)
-    const joined = joinRows(this.spool, collection, { before: before?.frame, rows: page.rows })
-    const frame = joined === undefined ? before?.frame : this.spool.append(collection.number, [joined])[0]
-    this.write({
-      t: 'rows',
-      c: collection.number,
-      s: seq,
-      w: part,
-      n: page.number,
-      ...line(frame),
-      k: (before?.count ?? 0) + page.rows.length,
-      ...(page.isEnd ? { e: 1 } : {}),
-    })
+    this.write({ t: 'rows', c: collection.number, s: seq, w: part, ...this.appendRows(collection, before, page) })
   }
 
   /** The same for rows that belong to the collection as a whole, under a name. */
   saveCollectionRows(collection: Collection, name: string, page: { number: number; rows: Buffer[]; isEnd: boolean }): void {
     const before = page.number === 1 ? undefined : collection.rows.get(name)
+    this.write({ t: 'crows', c: collection.number, w: name, ...this.appendRows(collection, before, page) })
+  }
+
+  private appendRows(
+    collection: Collection,
+    before: { frame: Frame | undefined; count: number } | undefined,
+    page: { number: number; rows: Buffer[]; isEnd: boolean },
+  ): Record<string, unknown> {
     const joined = joinRows(this.spool, collection, { before: before?.frame, rows: page.rows })
     const frame = joined === undefined ? before?.frame : this.spool.append(collection.number, [joined])[0]
-    this.write({
-      t: 'crows',
-      c: collection.number,
-      w: name,
-      n: page.number,
-      ...line(frame),
-      k: (before?.count ?? 0) + page.rows.length,
-      ...(page.isEnd ? { e: 1 } : {}),
-    })
+    return { n: page.number, ...line(frame), k: (before?.count ?? 0) + page.rows.length, ...(page.isEnd ? { e: 1 } : {}) }
   }
 
   saveDoc(collection: Collection, name: string, json: Buffer): void {
@@ -209,8 +185,9 @@ export class RunStore {
     this.write({ t: 'file', c: collection.number, s: seq, i: number, st: 'skipped', a: 0, l: 0, x: 0 })
   }
 
-  skip(collection: Collection, seq: number, part: ItemPart): void {
-    this.write({ t: 'skip', c: collection.number, s: seq, w: part })
+  /** Gives a part of an item up; `isGone` when a record was not found, which only the next listing tells from a loss. */
+  skip(collection: Collection, seq: number, part: ItemPart, { isGone = false } = {}): void {
+    this.write({ t: 'skip', c: collection.number, s: seq, w: part, ...(isGone ? { g: 1 } : {}) })
   }
 
   /** Writes a gap, then whatever line `then` writes for the thing it is about: a kill between them names the gap twice, never not at all. */
@@ -236,12 +213,17 @@ export class RunStore {
     collection.seen = new Uint8Array(0)
   }
 
-  /** Lets go of a finished collection's data: they are stored at the destination for good. */
+  /** Lets go of a finished collection's data: they are stored at the destination for good. They go once the disk knows that they may. */
   free(collection: Collection): void {
     if (collection.isFreed) return
     this.write({ t: 'freed', c: collection.number })
-    this.spool.remove(collection.number)
-    this.spool.remove(collection.number + FILE_STREAM_OFFSET)
+    this.freed.fresh.push(collection.number, collection.number + FILE_STREAM_OFFSET)
+  }
+
+  /** Takes everything back: the next process begins anew. For a run that found nothing it may read. */
+  forget(): void {
+    this.journal.clear()
+    this.write({ t: 'start', v: 1, boot: this.options.bootId, at: this.options.nowMs })
   }
 
   /** Everything asked for has been answered or named as a gap. */
@@ -259,7 +241,7 @@ export class RunStore {
     this.idsOf(collection)
   }
 
-  /** Lets go of the memory that listing needs; `idsOf` builds it again. */
+  /** Lets go of the memory that listing needs; it is built again when needed. */
   dropIds(collection: Collection): void {
     collection.ids = undefined
   }
@@ -281,9 +263,20 @@ export class RunStore {
   }
 
   /** Makes all that is saved survive a power cut. */
-  async sync(): Promise<void> {
-    this.write({ t: 'calls' })
+  sync(): Promise<void> {
+    // One after the other: a second one would confirm what the first has not written yet.
+    const done = this.syncing.then(() => this.syncNow())
+    this.syncing = done.catch(() => {})
+    return done
+  }
+
+  private async syncNow(): Promise<void> {
+    const { fresh, synced } = this.freed
+    this.freed = { fresh: [], synced: fresh }
+    this.write({ t: 'calls', thr: this.throttledBefore + (this.options.throttled?.() ?? 0) })
     await this.journal.sync(() => this.spool.sync())
+    // Confirmed by the sync before this one, whose own line only this one has brought to the disk.
+    for (const number of synced) this.spool.remove(number)
   }
 
   close(): void {

@@ -1,23 +1,11 @@
-import {
-  closeSync,
-  constants,
-  createReadStream,
-  existsSync,
-  fdatasync,
-  fstatSync,
-  ftruncateSync,
-  mkdirSync,
-  openSync,
-  readSync,
-  rmSync,
-} from 'node:fs'
-import { join } from 'node:path'
-import { Readable } from 'node:stream'
+import { closeSync, constants, existsSync, fdatasync, fstatSync, ftruncateSync, mkdirSync, openSync, readSync, rmSync } from 'node:fs'
+import { dirname, join } from 'node:path'
+import type { Readable } from 'node:stream'
 import { promisify } from 'node:util'
 import { crc32 } from 'node:zlib'
-import { writeFully } from '../util/atomic-file.js'
+import { syncFolder, writeFully } from '../util/atomic-file.js'
 import { type Frame, type FrameCipher, spoolDamaged } from './frame.js'
-import { LARGE_FRAME_BYTES, LargeFile } from './large-file.js'
+import { LargeFile, readLargeFile } from './large-file.js'
 
 const syncData = promisify(fdatasync)
 
@@ -50,6 +38,8 @@ export class Spool {
   /** Paths whose file is being synced just now: it may not be closed meanwhile. */
   private readonly syncing = new Set<string>()
   private readonly unsynced: number[] = []
+  /** Folders with names in them that a power cut could still take. */
+  private readonly grown = new Set<string>()
   private window: { path: string; at: number; bytes: Buffer } | undefined
   /** Bytes appended by this process. */
   bytesWritten = 0
@@ -77,6 +67,7 @@ export class Spool {
       offset += sealed[index]?.length ?? 0
     })
     const [only] = sealed
+    this.forget(path, stream.offset)
     writeFully(this.fd(path, true), sealed.length === 1 && only !== undefined ? only : Buffer.concat(sealed, total), stream.offset)
     stream.offset = offset
     this.dirty.add(path)
@@ -88,41 +79,24 @@ export class Spool {
   read(collection: number, frame: Frame): Buffer {
     const path = this.segmentPath(collection, Math.floor(frame.addr / SEGMENT_SHIFT))
     const sealed = this.readAt(path, frame.addr % SEGMENT_SHIFT, frame.len + (this.cipher?.overheadBytes ?? 0))
-    const content = this.cipher?.open(sealed) ?? sealed
+    const content = this.opened(path, sealed)
     if (crc32(content) !== frame.crc) throw spoolDamaged(path)
     return content
   }
 
   /** Starts one large file from nothing, whatever an earlier attempt left. */
   createLarge(collection: number, number: number): LargeFile {
-    const path = this.largePath(collection, number)
-    mkdirSync(join(this.folder, String(collection)), { recursive: true, mode: 0o700 })
-    return new LargeFile(path, this.cipher, (fd) => this.unsynced.push(fd))
+    this.makeFolder(collection)
+    this.grown.add(join(this.folder, String(collection)))
+    return new LargeFile(this.largePath(collection, number), this.cipher, (fd) => this.unsynced.push(fd))
   }
 
-  /** A large file's content. The reader checks size and CRC. */
+  /** A large file's content, as readLargeFile gives it. */
   openLarge(collection: number, number: number): Readable {
-    const path = this.largePath(collection, number)
-    const { cipher } = this
-    if (cipher === undefined) return createReadStream(path, { highWaterMark: LARGE_FRAME_BYTES })
-    const frameBytes = LARGE_FRAME_BYTES + cipher.overheadBytes
-    return Readable.from(
-      (async function* () {
-        // A read stream's chunks do not keep to frames: gather until one is whole.
-        let rest: Buffer = Buffer.alloc(0)
-        for await (const chunk of createReadStream(path, { highWaterMark: frameBytes }) as AsyncIterable<Buffer>) {
-          rest = rest.length === 0 ? chunk : Buffer.concat([rest, chunk])
-          while (rest.length >= frameBytes) {
-            yield cipher.open(rest.subarray(0, frameBytes))
-            rest = rest.subarray(frameBytes)
-          }
-        }
-        if (rest.length > 0) yield cipher.open(rest)
-      })(),
-      { objectMode: false },
-    )
+    return readLargeFile(this.largePath(collection, number), this.cipher)
   }
 
+  /** Removes a large file that nobody reads any more. */
   removeLarge(collection: number, number: number): void {
     rmSync(this.largePath(collection, number), { force: true })
   }
@@ -132,6 +106,7 @@ export class Spool {
     const stream = { segment: Math.floor(end / SEGMENT_SHIFT), offset: end % SEGMENT_SHIFT }
     this.streams.set(collection, stream)
     const path = this.segmentPath(collection, stream.segment)
+    this.forget(path, stream.offset)
     if (existsSync(path)) {
       const fd = this.fd(path, true)
       if (fstatSync(fd).size < stream.offset) throw spoolDamaged(path)
@@ -164,6 +139,7 @@ export class Spool {
     }
     if (this.window?.path.startsWith(`${folder}/`) === true) this.window = undefined
     this.streams.delete(collection)
+    this.grown.delete(folder)
     rmSync(folder, { recursive: true, force: true })
   }
 
@@ -183,9 +159,12 @@ export class Spool {
     }
     this.dirty.clear()
     const closing = this.unsynced.splice(0)
+    const grown = [...this.grown]
+    this.grown.clear()
     try {
       for (const fd of fds) await syncData(fd)
       for (const fd of closing) await syncData(fd)
+      for (const folder of grown) syncFolder(folder)
     } finally {
       this.syncing.clear()
       for (const fd of closing) closeSync(fd)
@@ -210,10 +189,31 @@ export class Spool {
   private streamOf(collection: number): Stream {
     const known = this.streams.get(collection)
     if (known !== undefined) return known
-    mkdirSync(join(this.folder, String(collection)), { recursive: true, mode: 0o700 })
+    this.makeFolder(collection)
     // Without a committed length from the journal nothing in the folder counts.
     this.cutBack(collection, 0)
     return this.streamOf(collection)
+  }
+
+  private makeFolder(collection: number): void {
+    const made = mkdirSync(join(this.folder, String(collection)), { recursive: true, mode: 0o700 })
+    if (made !== undefined) this.grown.add(this.folder)
+  }
+
+  /** A frame's content out of its sealed bytes. */
+  private opened(path: string, sealed: Buffer): Buffer {
+    try {
+      return this.cipher?.open(sealed) ?? sealed
+    } catch (error) {
+      throw spoolDamaged(path, error)
+    }
+  }
+
+  /** What was read ahead from `from` on is about to change. */
+  private forget(path: string, from: number): void {
+    const { window } = this
+    if (window?.path !== path || from >= window.at + window.bytes.length) return
+    this.window = { ...window, bytes: window.bytes.subarray(0, Math.max(0, from - window.at)) }
   }
 
   private segmentPath(collection: number, segment: number): string {
@@ -237,7 +237,10 @@ export class Spool {
       else closeSync(fd)
       this.open.delete(oldest)
     }
+    const isNew = create && !existsSync(path)
+    // For reading, too: what is read now may be appended to next, through the same descriptor.
     const fd = openSync(path, create ? constants.O_RDWR | constants.O_CREAT : constants.O_RDWR, 0o600)
+    if (isNew) this.grown.add(dirname(path))
     this.open.set(path, fd)
     return fd
   }
@@ -260,7 +263,6 @@ export class Spool {
       read += more
     }
     if (read < length) throw spoolDamaged(path)
-    // Bytes still being appended to may not be cached: only what is read whole stays true.
     this.window = { path, at, bytes: bytes.subarray(0, read) }
     return Buffer.from(bytes.subarray(0, length))
   }

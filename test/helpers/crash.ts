@@ -16,7 +16,10 @@ export interface KillPlace {
 }
 
 /** Runs until the chosen operation is reached, then kills: the process has said that it stands there, and does not move. */
-export async function runAndKill(workspace: Workspace, plan: Omit<FsPlan, 'action'>): Promise<{ place: KillPlace | undefined; ended: Ended }> {
+export async function runAndKill(
+  workspace: Workspace,
+  plan: Omit<FsPlan, 'action'>,
+): Promise<{ place: KillPlace | undefined; ended: Ended }> {
   let place: KillPlace | undefined
   const { ended } = workspace.start(['run'], {
     files: { ...plan, action: 'kill' },
@@ -118,7 +121,8 @@ function problemsAtDestination(workspace: Workspace, baseline: Baseline): string
     const names = readdirSync(folder)
     for (const name of names) {
       const known = baseline.content.parts.get(name)
-      if (known !== undefined && sha256(readFileSync(join(folder, name))) !== known) problems.push(`${name} has its final name and is not whole`)
+      if (known !== undefined && sha256(readFileSync(join(folder, name))) !== known)
+        problems.push(`${name} has its final name and is not whole`)
     }
     if (names.includes('backup.json')) problems.push(...problemsOfCommitted(folder))
     else if (names.includes('SHA256SUMS')) problems.push(...problemsOfSums(folder))
@@ -184,7 +188,8 @@ export async function crashTrial(
       }
       report.places.push(place)
       report.inFlight.push(inFlight(workspace))
-      for (const problem of problemsAtDestination(workspace, baseline)) report.problems.push(`${problem}, killed at ${JSON.stringify(place)}`)
+      for (const problem of problemsAtDestination(workspace, baseline))
+        report.problems.push(`${problem}, killed at ${JSON.stringify(place)}`)
     }
     if (last?.code !== 0) last = await workspace.run()
     finish(workspace, { world, report, last })
