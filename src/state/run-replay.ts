@@ -14,6 +14,7 @@ export interface ReplayState {
   items: ItemTable
   apiCalls: number
   repeated: number
+  throttled: number
   isCollected: boolean
   length: number
 }
@@ -33,7 +34,7 @@ export interface Target {
 export async function replay(input: { path: string; spool: Spool; items: ItemTable; bootId: string }): Promise<ReplayState> {
   const { path, spool, items } = input
   const target: Target = { collections: new Map(), byNumber: new Map(), facts: new Map(), gaps: [], items, spool, isCollected: false }
-  const state = { apiCalls: 0, repeated: 0, length: 0 }
+  const state = { apiCalls: 0, repeated: 0, throttled: 0, length: 0 }
   if (existsSync(path)) {
     const surviving = await survivingLength(path, input.bootId)
     const ends = new Map<number, number>()
@@ -42,6 +43,7 @@ export async function replay(input: { path: string; spool: Spool; items: ItemTab
       applyLine(target, entry)
       state.apiCalls = Number(entry['q'] ?? state.apiCalls)
       state.repeated = Number(entry['rep'] ?? state.repeated)
+      state.throttled = Number(entry['thr'] ?? state.throttled)
     })
     for (const [collection, end] of ends) {
       if (target.byNumber.get(collection % FILE_STREAM_OFFSET)?.isFreed === true) spool.remove(collection)
