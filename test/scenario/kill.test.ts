@@ -30,9 +30,9 @@ it.each([0, 1, 2, 3])(
   },
 )
 
-function tell({ places, inFlight, repeated, summary, totalCalls }: TrialReport): string {
+function tell({ places, inFlight, repeated, neverArrived, summary, totalCalls }: TrialReport): string {
   const at = places
     .map(({ phase, op, when, path }, index) => `${phase}:${op}:${when}:${path.split('/').slice(-2).join('/')}(${inFlight[index]})`)
     .join('\n   ')
-  return `${places.length} kills, ${repeated} calls seen again, ${summary['calls_repeated']} told, ${totalCalls} of ${baseline.totalCalls} calls, api_calls ${summary['api_calls']}\n   ${at}`
+  return `${places.length} kills, ${repeated} calls seen again, ${neverArrived} never arrived, ${summary['calls_repeated']} told, ${totalCalls} of ${baseline.totalCalls} calls, api_calls ${summary['api_calls']}\n   ${at}`
 }

@@ -58,8 +58,8 @@ export async function runBackup(options: RunOptions, deps: RunDeps, signal: Abor
     // A bare error of the filesystem comes from the state folder: the storage maps its own.
     const reported = stateError(error, 'save the run in', folder)
     recordEnd(options, plan, { error: reported, startedMs, nowMs: deps.clock.now() })
+    if (discard) writePlan(options.stateDir, { ...plan, state: 'done' })
     if (discard) clearRunData(options.stateDir, plan.id)
-    if (discard) writePlan(options.stateDir, { ...plan, state: 'aside' })
     deps.emit({ type: 'state', state: reported instanceof CanceledError ? 'canceled' : 'failed' })
     throw reported
   } finally {
@@ -114,6 +114,7 @@ async function work(options: RunOptions, deps: RunDeps, place: Place, signal: Ab
     bootId: place.lock.owner.bootId,
     cipher: protection.cipher,
     apiCalls: () => session?.client.apiCalls ?? 0,
+    throttled: () => session?.caller.throttled ?? 0,
     nowMs: clock.now(),
   })
   let syncing: Promise<void> = Promise.resolve()
