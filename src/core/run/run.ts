@@ -1,3 +1,4 @@
+import { backupFolder } from '../../archive/layout.js'
 import { CanceledError } from '../../errors.js'
 import { runFolder } from '../../state/history.js'
 import { acquireLock, type Lock } from '../../state/lock.js'
@@ -134,6 +135,7 @@ async function work(options: RunOptions, deps: RunDeps, place: Place, signal: Ab
       categories: options.categories,
     })
     const resumed = plan.processes > 1 ? resumeInfo(store) : undefined
+    await checkDestination(options, plan, live.stop)
     emit({ type: 'run-started', runId: plan.id, resumed })
     emit({ type: 'state', state: 'in progress' })
     const gaps = new GapBook(store, options.accept, emit)
@@ -159,6 +161,15 @@ async function work(options: RunOptions, deps: RunDeps, place: Place, signal: Ab
     await store.sync().catch(() => {})
     store.close()
   }
+}
+
+/** Hours of collecting should not end at a folder that cannot be written. A remote destination answers early by itself: its parts go there meanwhile. */
+async function checkDestination({ storage, account }: RunOptions, plan: RunPlan, signal: AbortSignal): Promise<void> {
+  if (storage.uploadFile !== undefined) return
+  const folder = backupFolder(account.subdomain, plan.id)
+  const upload = await storage.put(`${folder}/write-test`, signal)
+  await upload.abort()
+  await storage.removeFolder?.(folder, signal)
 }
 
 /** A remote destination gets its parts as they are made, and what they hold is freed here: the disk need not take the whole account. */
