@@ -9,6 +9,7 @@ import { type Identified, identify } from '../core/verify/identify.js'
 import type { BackupSecrets } from '../crypto/plain-part.js'
 import { EXIT, type ExitCode, UsageError } from '../errors.js'
 import { systemClock } from '../util/clock.js'
+import { keepHeapSmall } from '../util/small-heap.js'
 import { formatBytes, formatCount, formatDuration } from '../util/units.js'
 import type { CommandContext } from './command-context.js'
 import { locateOptions } from './locate-options.js'
@@ -27,6 +28,7 @@ export interface ExtractCommandOptions {
 
 /** `extract <backup>`: decrypts and unpacks, all or what `--only` names; 4 when something was damaged and left out. */
 export async function extractCommand(context: CommandContext, options: ExtractCommandOptions): Promise<ExitCode> {
+  keepHeapSmall()
   const { signal } = context
   checkOptions(context, options)
   const located = await locateBackup(options.backup, locateOptions(context, 'list'), signal)

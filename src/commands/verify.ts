@@ -6,6 +6,7 @@ import { verifyLoose } from '../core/verify/verify-loose.js'
 import { EXIT, type ExitCode, UsageError } from '../errors.js'
 import type { Reporter } from '../ui/reporter.js'
 import { systemClock } from '../util/clock.js'
+import { keepHeapSmall } from '../util/small-heap.js'
 import { formatBytes, formatCount, formatDuration } from '../util/units.js'
 import type { CommandContext } from './command-context.js'
 import { loadHistory } from './last-runs.js'
@@ -23,6 +24,7 @@ export interface VerifyCommandOptions {
 
 /** `verify <backup>`: 0 when it is whole, 4 with damage, 12 when no key fits. */
 export async function verifyCommand(context: CommandContext, options: VerifyCommandOptions): Promise<ExitCode> {
+  keepHeapSmall()
   const { signal } = context
   const reading = readingOf(options)
   const located = await locateBackup(options.backup, locateOptions(context, 'list'), signal)
