@@ -10,7 +10,7 @@ import type { BackupSecrets } from '../crypto/plain-part.js'
 import { EXIT, type ExitCode, UsageError } from '../errors.js'
 import { systemClock } from '../util/clock.js'
 import { keepHeapSmall } from '../util/small-heap.js'
-import { formatBytes, formatCount, formatDuration } from '../util/units.js'
+import { counted, formatBytes, formatBytes, formatCount, formatCount, formatDuration, formatDuration } from '../util/units.js'
 import type { CommandContext } from './command-context.js'
 import { locateOptions } from './locate-options.js'
 import { readingKeys } from './reading-keys.js'
@@ -90,7 +90,7 @@ async function extractInto(
     })
     if (flags.quiet === true && exitCode === EXIT.ok) return exitCode
     const before = already === 0 ? '' : `, ${formatCount(already)} were there already`
-    reporter.print(`${formatCount(files)} files, ${formatBytes(bytes)} written to ${to} in ${formatDuration(durationMs)}${before}.`)
+    reporter.print(`${counted(files, 'file')}, ${formatBytes(bytes)} written to ${to} in ${formatDuration(durationMs)}${before}.`)
     if (damages > 0)
       reporter.print(`${formatCount(damages)} ${damages === 1 ? 'place is' : 'places are'} damaged; what is whole was written.`)
     return exitCode

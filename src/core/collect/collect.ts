@@ -1,6 +1,7 @@
 import { KeysRefusedError } from '../../errors.js'
 import { Pulse } from '../../util/pulse.js'
 import { forEachLimit, settleAll } from '../../util/settle.js'
+import { counted } from '../../util/units.js'
 import type { Category } from '../events.js'
 import type { FlowType } from '../pack/source.js'
 import { collectAudit } from './audit.js'
@@ -140,7 +141,10 @@ async function readPlace(context: CollectContext, place: Place): Promise<void> {
   }
   context.news.beat()
   const { counts } = work.collection
-  context.emit({ type: 'milestone', message: `${place.info.name}: ${counts.records} records, ${counts.files} files` })
+  context.emit({
+    type: 'milestone',
+    message: `${place.info.name}: ${counted(counts.records, 'record')}, ${counted(counts.files, 'file')}`,
+  })
 }
 
 interface Gates {
