@@ -1,8 +1,15 @@
 #!/usr/bin/env node
+import { setFlagsFromString } from 'node:v8'
+
 const [major = 0, minor = 0] = process.versions.node.split('.').map(Number)
 if (major < 20 || (major === 20 && minor < 19)) {
   process.stderr.write(`kfbackup needs Node.js 20.19 or newer; this is ${process.versions.node}.\n`)
   process.exitCode = 2
 } else {
+  // What is alive is about 20 MB, whatever the account's size; V8 would let it grow to several times that before it collects. Measured with 10,000
+  // records: peak RSS 199 MB without these flags, 127 MB with them, at 10 to 20 % more processor time. Semi-spaces stay at 1 MB (a limit set at
+  // run time is ignored, the growth factor is not), the old generation is collected when it has grown by half.
+  setFlagsFromString('--semi-space-growth-factor=1')
+  setFlagsFromString('--heap-growing-percent=50')
   await import('../dist/main.js')
 }

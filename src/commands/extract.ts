@@ -9,7 +9,8 @@ import { type Identified, identify } from '../core/verify/identify.js'
 import type { BackupSecrets } from '../crypto/plain-part.js'
 import { EXIT, type ExitCode, UsageError } from '../errors.js'
 import { systemClock } from '../util/clock.js'
-import { formatBytes, formatCount, formatDuration } from '../util/units.js'
+import { keepHeapSmall } from '../util/small-heap.js'
+import { counted, formatBytes, formatCount, formatDuration } from '../util/units.js'
 import type { CommandContext } from './command-context.js'
 import { locateOptions } from './locate-options.js'
 import { readingKeys } from './reading-keys.js'
@@ -27,6 +28,7 @@ export interface ExtractCommandOptions {
 
 /** `extract <backup>`: decrypts and unpacks, all or what `--only` names; 4 when something was damaged and left out. */
 export async function extractCommand(context: CommandContext, options: ExtractCommandOptions): Promise<ExitCode> {
+  keepHeapSmall()
   const { signal } = context
   checkOptions(context, options)
   const located = await locateBackup(options.backup, locateOptions(context, 'list'), signal)
@@ -88,7 +90,7 @@ async function extractInto(
     })
     if (flags.quiet === true && exitCode === EXIT.ok) return exitCode
     const before = already === 0 ? '' : `, ${formatCount(already)} were there already`
-    reporter.print(`${formatCount(files)} files, ${formatBytes(bytes)} written to ${to} in ${formatDuration(durationMs)}${before}.`)
+    reporter.print(`${counted(files, 'file')}, ${formatBytes(bytes)} written to ${to} in ${formatDuration(durationMs)}${before}.`)
     if (damages > 0)
       reporter.print(`${formatCount(damages)} ${damages === 1 ? 'place is' : 'places are'} damaged; what is whole was written.`)
     return exitCode

@@ -9,7 +9,7 @@ import { type BackupFacts, rebuildHistory } from '../state/history-rebuild.js'
 import type { Storage } from '../storage/storage.js'
 import { createReporter } from '../ui/reporter.js'
 import { systemClock } from '../util/clock.js'
-import { formatCount } from '../util/units.js'
+import { counted, formatCount } from '../util/units.js'
 import type { CommandContext } from './command-context.js'
 import { loadHistory } from './last-runs.js'
 import { openStorage } from './open-storage.js'
@@ -46,7 +46,7 @@ export async function historyRebuildCommand(context: CommandContext): Promise<Ex
     reporter.json('summary', { command: 'history rebuild', found: facts.length, added: added.length, exit_code: EXIT.ok })
     if (flags.quiet !== true) {
       reporter.print(
-        `${formatCount(facts.length)} backups at ${storage.location}, ${formatCount(added.length)} of them added to the history.`,
+        `${counted(facts.length, 'backup')} at ${storage.location}, ${formatCount(added.length)} of them added to the history.`,
       )
     }
     return EXIT.ok

@@ -7,7 +7,8 @@ import { createReporter } from '../ui/reporter.js'
 import { formatTable } from '../ui/table.js'
 import { systemClock } from '../util/clock.js'
 import { printable } from '../util/printable.js'
-import { formatBytes, formatCount, formatDuration } from '../util/units.js'
+import { wrapText } from '../util/text-width.js'
+import { counted, formatBytes, formatCount, formatDuration } from '../util/units.js'
 import type { CommandContext } from './command-context.js'
 import { runFields } from './history.js'
 import { byteChange, type ComparedRun, categoryWords, compareRuns, minuteOf, paintStatus } from './history-text.js'
@@ -19,6 +20,8 @@ import { stateDirOf } from './state-target.js'
 /** What a person reads; `--json` gives everything. */
 const SHOWN_GAPS = 50
 const SHOWN_EVENTS = 100
+/** Where the facts of a run begin, behind their labels. */
+const FACT_COLUMNS = 13
 
 function findRun(runs: readonly ComparedRun[], name: string): ComparedRun {
   const newest = runs.at(-1)
@@ -40,21 +43,21 @@ function factRows(run: ComparedRun): [string, string][] {
   const { entry } = run
   const counts = (
     [
-      [entry.records, 'records'],
-      [entry.flows, 'flows'],
-      [entry.comments, 'comments'],
-      [entry.attachments, 'attachments'],
-      [entry.users, 'users'],
-      [entry.groups, 'groups'],
-      [entry.audit_events, 'audit events'],
+      [entry.records, 'record'],
+      [entry.flows, 'flow'],
+      [entry.comments, 'comment'],
+      [entry.attachments, 'attachment'],
+      [entry.users, 'user'],
+      [entry.groups, 'group'],
+      [entry.audit_events, 'audit event'],
     ] as const
-  ).flatMap(([count, what]) => (count === null ? [] : [`${formatCount(count)} ${what}`]))
+  ).flatMap(([count, what]) => (count === null ? [] : [counted(count, what)]))
   const change = byteChange(run)
   const took = entry.duration_seconds === null ? '' : `, took ${formatDuration(entry.duration_seconds * 1000)}`
   const rows: [string, string][] = [
     ['Account', entry.subdomain === null ? entry.account : `${entry.subdomain} (${entry.account})`],
     ['By', entry.requester ?? ''],
-    ['Started', `${minuteOf(entry.started_at)} UTC${entry.resumes > 0 ? `, continued ${formatCount(entry.resumes)} times` : ''}`],
+    ['Started', `${minuteOf(entry.started_at)} UTC${entry.resumes > 0 ? `, continued ${counted(entry.resumes, 'time')}` : ''}`],
     ['Ended', entry.finished_at === null ? '' : `${minuteOf(entry.finished_at)} UTC${took}`],
     ['Where', entry.location ?? ''],
     ['Storage', entry.storage_mode],
@@ -64,7 +67,7 @@ function factRows(run: ComparedRun): [string, string][] {
       'Size',
       entry.bytes === null
         ? ''
-        : `${formatBytes(entry.bytes)} in ${formatCount(entry.parts ?? 0)} parts${change === '' ? '' : ` (${change} against the run before)`}`,
+        : `${formatBytes(entry.bytes)} in ${counted(entry.parts ?? 0, 'part')}${change === '' ? '' : ` (${change} against the run before)`}`,
     ],
     ['API calls', entry.api_calls === null ? '' : formatCount(entry.api_calls)],
     ['Missing', entry.gaps === null ? '' : formatCount(entry.gaps)],
@@ -99,7 +102,10 @@ function sections(details: Details, options: { width: number | undefined; paint:
   const { width, paint } = options
   const title = (text: string): string => `\n${paint.bold(text)}`
   const lines = [`${paint.bold(`Run ${run.entry.id}`)}  ${paintStatus(run.entry.status, run.entry.status, paint)}`]
-  for (const [label, text] of factRows(run)) lines.push(`  ${paint.dim(label.padEnd(11))}${printable(text, 2000)}`)
+  for (const [label, text] of factRows(run)) {
+    const [first = '', ...more] = wrapText(printable(text, 2000), (width ?? Number.POSITIVE_INFINITY) - FACT_COLUMNS)
+    lines.push(`  ${paint.dim(label.padEnd(FACT_COLUMNS - 2))}${first}`, ...more.map((line) => ' '.repeat(FACT_COLUMNS) + line))
+  }
   if (flows !== undefined && flows.length > 0) {
     const columns = [
       { header: 'FLOW', minColumns: 16 },

@@ -44,7 +44,12 @@ export function renderError(error: unknown, output: Output): ExitCode {
     if (error.exitCode === 0) return EXIT.ok
     return print(
       output,
-      { code: 'E_USAGE', exitCode: EXIT.usage, message: error.message.replace(/^error: /, ''), hint: 'See kfbackup --help.' },
+      {
+        code: 'E_USAGE',
+        exitCode: EXIT.usage,
+        message: error.message.replace(/^error: /, '').replaceAll('\n', ' '),
+        hint: 'See kfbackup --help.',
+      },
       error,
     )
   }

@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events'
 import { CanceledError } from '../errors.js'
 
 type SignalSource = Pick<NodeJS.Process, 'on' | 'off' | 'kill' | 'pid'>
@@ -8,6 +9,8 @@ type SignalSource = Pick<NodeJS.Process, 'on' | 'off' | 'kill' | 'pid'>
  */
 export function listenForSignals(source: SignalSource): { signal: AbortSignal; dispose: () => void } {
   const controller = new AbortController()
+  // Every request and every wait listens.
+  setMaxListeners(0, controller.signal)
   const onSignal = (name: NodeJS.Signals): void => {
     if (controller.signal.aborted) {
       dispose()

@@ -6,12 +6,14 @@ import { noPaint, type Paint } from '../ui/paint.js'
 import { categoryLine } from '../ui/tty-bars.js'
 import { printable } from '../util/printable.js'
 import { cutToWidth } from '../util/text-width.js'
-import { formatBytes, formatCount, formatDuration } from '../util/units.js'
+import { counted, formatBytes, formatCount, formatDuration } from '../util/units.js'
 import { minuteOf, paintStatus } from './history-text.js'
 import type { StatusView } from './status-read.js'
 
 /** A run says something every second; after this long without a word that is worth telling. */
 const QUIET_MS = 60_000
+/** What a line of the last runs goes on with below it. */
+const MORE = '\n           '
 
 /** How old a backup is: since its run ended. NaN when its times are not known. */
 export function ageMs(entry: HistoryEntry, nowMs: number): number {
@@ -40,11 +42,11 @@ function runningLines(view: StatusView, nowMs: number, width: number): string[] 
 
 function lastLine(entry: HistoryEntry, paint: Paint): string {
   const took = entry.duration_seconds === null ? '' : `, took ${formatDuration(entry.duration_seconds * 1000)}`
-  const held = entry.records === null ? '' : `, ${formatCount(entry.records)} records`
+  const held = entry.records === null ? '' : `, ${counted(entry.records, 'record')}`
   const size = entry.bytes === null ? '' : `, ${formatBytes(entry.bytes)}`
   const error = entry.error === null ? '' : `\n  ${printable(entry.error)}`
   const next = entry.status === 'interrupted' || entry.status === 'canceled' ? '\n  The next kfbackup run continues it.' : ''
-  return `Last run   ${entry.id} ${paintStatus(entry.status, entry.status, paint)}, started ${minuteOf(entry.started_at)} UTC${took}${held}${size}${error}${next}`
+  return `Last run   ${entry.id} ${paintStatus(entry.status, entry.status, paint)}${MORE}started ${minuteOf(entry.started_at)} UTC${took}${held}${size}${error}${next}`
 }
 
 /** The status for a person. */
@@ -57,7 +59,7 @@ export function statusText(view: StatusView, options: { nowMs: number; width: nu
   if (good === undefined) lines.push('Last good  none')
   else
     lines.push(
-      `Last good  ${good.id}, ${formatDuration(Math.max(0, ageMs(good, nowMs)))} old${good.location === null ? '' : `, ${printable(good.location, 2000)}`}`,
+      `Last good  ${good.id}, ${formatDuration(Math.max(0, ageMs(good, nowMs)))} old${good.location === null ? '' : `${MORE}${printable(good.location, 2000)}`}`,
     )
   return lines.join('\n')
 }

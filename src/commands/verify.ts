@@ -6,7 +6,8 @@ import { verifyLoose } from '../core/verify/verify-loose.js'
 import { EXIT, type ExitCode, UsageError } from '../errors.js'
 import type { Reporter } from '../ui/reporter.js'
 import { systemClock } from '../util/clock.js'
-import { formatBytes, formatCount, formatDuration } from '../util/units.js'
+import { keepHeapSmall } from '../util/small-heap.js'
+import { counted, formatBytes, formatCount, formatDuration } from '../util/units.js'
 import type { CommandContext } from './command-context.js'
 import { loadHistory } from './last-runs.js'
 import { locateOptions } from './locate-options.js'
@@ -23,6 +24,7 @@ export interface VerifyCommandOptions {
 
 /** `verify <backup>`: 0 when it is whole, 4 with damage, 12 when no key fits. */
 export async function verifyCommand(context: CommandContext, options: VerifyCommandOptions): Promise<ExitCode> {
+  keepHeapSmall()
   const { signal } = context
   const reading = readingOf(options)
   const located = await locateBackup(options.backup, locateOptions(context, 'list'), signal)
@@ -93,10 +95,10 @@ function conclude(reporter: Reporter, result: VerifyResult, { reading, location,
     exit_code: exitCode,
   })
   if (quiet && exitCode === EXIT.ok) return exitCode
-  const counted = depth === 'ciphertext' ? '' : `, ${formatCount(entries)} files, ${formatCount(records)} records`
+  const contents = depth === 'ciphertext' ? '' : `, ${counted(entries, 'file')}, ${counted(records, 'record')}`
   const verdict = damages === 0 ? 'is whole' : `is damaged in ${formatCount(damages)} ${damages === 1 ? 'place' : 'places'}`
   reporter.print(
-    `${backupId} ${verdict}: ${formatCount(parts)} parts${counted}; ${formatBytes(bytes)} read in ${formatDuration(durationMs)}.`,
+    `${backupId} ${verdict}: ${counted(parts, 'part')}${contents}; ${formatBytes(bytes)} read in ${formatDuration(durationMs)}.`,
   )
   if (depth === 'ciphertext') reporter.print('Without a key, only presence, size and SHA-256 of its files were checked.')
   if (reading.kind !== 'all') reporter.print(`Read: ${read}. Everything else was only looked for.`)

@@ -62,7 +62,8 @@ export class Progress {
     const { done, total } = this.work()
     const percentDone = this.phase === 'done' ? 1 : known && total > 0 ? Math.min(1, done / total) : null
     const { callsPerMinute, donePerMs } = this.rates(now, calls, done)
-    const left = total - done
+    // More may be written than the spool held: headers, the index.
+    const left = Math.max(0, total - done)
     return {
       phase: this.phase,
       categories: Object.fromEntries(Object.entries(this.categories).map(([name, entry]) => [name, { ...entry }])),
@@ -75,7 +76,8 @@ export class Progress {
       apiCalls: calls,
       callsPerMinute: Math.round(callsPerMinute),
       secondsElapsed: Math.round((now - this.startedMs) / 1000),
-      secondsRemaining: known && donePerMs > 0 && percentDone !== null ? Math.round(left / donePerMs / 1000) : null,
+      secondsRemaining:
+        this.phase !== 'done' && known && donePerMs > 0 && percentDone !== null ? Math.round(left / donePerMs / 1000) : null,
       percentDone: percentDone === null ? null : Math.round(percentDone * 10_000) / 10_000,
       current: this.current,
     }

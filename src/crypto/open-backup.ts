@@ -85,7 +85,7 @@ async function openOpensslBackup(backup: Record<string, unknown>, passphrases: r
     async openPart(part, signal) {
       const { mac, segmentMacs, salt } = part.seal ?? {}
       if (mac === undefined || segmentMacs === undefined) throw new DamagedError(`backup.json has no MACs for ${part.name}.`)
-      const check: PartMacCheck = { key: keys.partKey, backupId, partName: part.name, segmentBytes: block.segmentBytes, mac, segmentMacs }
+      const check: PartMacCheck = { key: keys.partKey, backupId, partName: part.name, segmentBytes: block.segmentBytes, segmentMacs }
       return openOpensslPart(
         part,
         { passphrase, iterations: block.iterations, check, salt: salt === undefined ? undefined : Buffer.from(salt, 'hex'), derive },

@@ -68,7 +68,7 @@ class OpensslPartCipher implements PartCipher {
 
   constructor(keys: BackupKeys, part: { backupId: string; partName: string }, parameters: PartParameters) {
     this.parameters = parameters
-    this.macs = new PartMacs(keys.partKey, part, parameters.segmentBytes)
+    this.macs = new PartMacs(keys.partKey, { ...part, segmentBytes: parameters.segmentBytes })
   }
 
   async start(): Promise<Buffer> {

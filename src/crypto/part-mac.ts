@@ -55,9 +55,9 @@ export function startPartMac(key: Buffer, { backupId, partName }: PartIdentity, 
   return createHmac('sha256', key).update(macPrefix(backupId, partName, segment === undefined ? WHOLE_PART : BigInt(segment)))
 }
 
-/** Feeds stored bytes into the MAC of the whole part and of each segment. A part of 0 bytes has no segment. */
+/** Feeds stored bytes into the MAC of each segment and, unless told otherwise, of the whole part. A part of 0 bytes has no segment. */
 export class PartMacs {
-  private readonly whole: Hmac
+  private readonly whole: Hmac | undefined
   private readonly key: Buffer
   private readonly part: PartIdentity
   private readonly segmentBytes: number
@@ -66,16 +66,20 @@ export class PartMacs {
   private segment: Hmac | undefined
   private filledBytes = 0
 
-  constructor(key: Buffer, part: PartIdentity, segmentBytes: number, onSegment?: (index: number, mac: string) => void) {
+  constructor(
+    key: Buffer,
+    part: PartIdentity & { segmentBytes: number },
+    options: { onSegment?: (index: number, mac: string) => void; withoutWhole?: boolean } = {},
+  ) {
     this.key = key
     this.part = part
-    this.segmentBytes = segmentBytes
-    this.onSegment = onSegment
-    this.whole = startPartMac(key, part)
+    this.segmentBytes = part.segmentBytes
+    this.onSegment = options.onSegment
+    this.whole = options.withoutWhole === true ? undefined : startPartMac(key, part)
   }
 
   update(chunk: Buffer): void {
-    this.whole.update(chunk)
+    this.whole?.update(chunk)
     let at = 0
     while (at < chunk.length) {
       this.segment ??= startPartMac(this.key, this.part, this.done.length)
@@ -87,10 +91,10 @@ export class PartMacs {
     }
   }
 
-  /** Once, after the last byte. */
+  /** Once, after the last byte. `mac` is empty without the whole. */
   finish(): { mac: string; segmentMacs: string[] } {
     if (this.filledBytes > 0) this.closeSegment()
-    return { mac: this.whole.digest('hex'), segmentMacs: this.done }
+    return { mac: this.whole?.digest('hex') ?? '', segmentMacs: this.done }
   }
 
   private closeSegment(): void {

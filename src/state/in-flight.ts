@@ -1,9 +1,21 @@
 import { createHash } from 'node:crypto'
 import { closeSync, existsSync, openSync, readFileSync } from 'node:fs'
+import { crc32 } from 'node:zlib'
 import { writeFully } from '../util/atomic-file.js'
 
 const KEY_BYTES = 16
-const FREE = Buffer.alloc(KEY_BYTES)
+/** The call's hash, then two totals of the run as they were when it was sent: its calls, and those made again; then the CRC-32 of all that. */
+const CALLS_AT = KEY_BYTES
+const REPEATED_AT = KEY_BYTES + 4
+const CRC_AT = KEY_BYTES + 8
+const SLOT_BYTES = CRC_AT + 4
+const FREE = Buffer.alloc(SLOT_BYTES)
+
+/** Totals of the run, all its processes together. */
+export interface CallTotals {
+  calls: () => number
+  repeated: () => number
+}
 
 function digest(call: string): Buffer {
   return createHash('sha256').update(call).digest().subarray(0, KEY_BYTES)
@@ -11,25 +23,26 @@ function digest(call: string): Buffer {
 
 /**
  * Which calls were sent and whose answers are not saved yet, in a small file: when a process is killed, the next one knows exactly which calls it
- * makes a second time. Holds hashes, no paths.
+ * makes a second time, and how many were made in all. Holds hashes, no paths.
  */
 export class InFlight {
   private readonly fd: number
+  private readonly totals: CallTotals
   private readonly slots = new Map<string, number>()
   private readonly free: number[] = []
   private used = 0
   /** Calls of earlier processes that ended before their answer was saved, and were not made again yet. */
-  private readonly lost: Set<string>
+  private readonly lost = new Set<string>()
   /** Calls made again so far because an earlier process ended too soon. */
   repeated = 0
+  /** The totals an earlier process last wrote here; the journal may lag behind by what was in flight. */
+  readonly before = { calls: 0, repeated: 0 }
 
-  constructor(path: string) {
-    this.lost = existsSync(path) ? readKeys(path) : new Set()
-    this.fd = openSync(path, 'w+', 0o600)
-    // What is not made again in this process either must stay known to the next.
-    for (const key of this.lost) writeFully(this.fd, Buffer.from(key, 'hex'), this.used++ * KEY_BYTES)
-    let slot = 0
-    for (const key of this.lost) this.slots.set(key, slot++)
+  constructor(path: string, totals: CallTotals) {
+    this.totals = totals
+    // Never emptied: what is not made again in this process either must stay known to the next, whenever this one ends.
+    if (existsSync(path)) this.take(readFileSync(path))
+    this.fd = openSync(path, existsSync(path) ? 'r+' : 'w+', 0o600)
   }
 
   /** How many calls the last process left without a saved answer. */
@@ -41,10 +54,14 @@ export class InFlight {
     const bytes = digest(call)
     const key = bytes.toString('hex')
     if (this.lost.delete(key)) this.repeated++
-    if (this.slots.has(key)) return
-    const slot = this.free.pop() ?? this.used++
+    const slot = this.slots.get(key) ?? this.free.pop() ?? this.used++
     this.slots.set(key, slot)
-    writeFully(this.fd, bytes, slot * KEY_BYTES)
+    const content = Buffer.alloc(SLOT_BYTES)
+    bytes.copy(content)
+    content.writeUInt32LE(this.totals.calls(), CALLS_AT)
+    content.writeUInt32LE(this.totals.repeated(), REPEATED_AT)
+    content.writeUInt32LE(crc32(content.subarray(0, CRC_AT)), CRC_AT)
+    writeFully(this.fd, content, slot * SLOT_BYTES)
   }
 
   end(call: string): void {
@@ -54,20 +71,26 @@ export class InFlight {
     this.slots.delete(key)
     this.lost.delete(key)
     this.free.push(slot)
-    writeFully(this.fd, FREE, slot * KEY_BYTES)
+    writeFully(this.fd, FREE, slot * SLOT_BYTES)
   }
 
   close(): void {
     closeSync(this.fd)
   }
-}
 
-function readKeys(path: string): Set<string> {
-  const bytes = readFileSync(path)
-  const keys = new Set<string>()
-  for (let at = 0; at + KEY_BYTES <= bytes.length; at += KEY_BYTES) {
-    const key = bytes.subarray(at, at + KEY_BYTES)
-    if (!key.equals(FREE)) keys.add(key.toString('hex'))
+  private take(bytes: Buffer): void {
+    for (; (this.used + 1) * SLOT_BYTES <= bytes.length; this.used++) {
+      const slot = bytes.subarray(this.used * SLOT_BYTES, (this.used + 1) * SLOT_BYTES)
+      // A call whose slot is torn was not sent yet.
+      if (crc32(slot.subarray(0, CRC_AT)) !== slot.readUInt32LE(CRC_AT) || slot.equals(FREE)) {
+        this.free.push(this.used)
+        continue
+      }
+      const key = slot.toString('hex', 0, KEY_BYTES)
+      this.slots.set(key, this.used)
+      this.lost.add(key)
+      this.before.calls = Math.max(this.before.calls, slot.readUInt32LE(CALLS_AT))
+      this.before.repeated = Math.max(this.before.repeated, slot.readUInt32LE(REPEATED_AT))
+    }
   }
-  return keys
 }

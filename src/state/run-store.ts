@@ -14,9 +14,8 @@ export interface RunStoreOptions {
   folder: string
   bootId: string
   cipher?: FrameCipher | undefined
-  /** Requests made so far by this process, for the journal. */
+  /** Requests made so far by this process, and refused for the rate, for the journal. */
   apiCalls: () => number
-  /** Refusals for the rate so far by this process. */
   throttled?: () => number
   nowMs: number
 }
@@ -63,11 +62,12 @@ export class RunStore {
     }
     for (const [key, value] of state.facts) this.facts.set(key, value)
     this.gaps.push(...state.gaps)
-    this.callsBefore = state.apiCalls
-    this.repeatedBefore = state.repeated
     this.throttledBefore = state.throttled
     this.isCollected = state.isCollected
-    this.inFlight = new InFlight(join(options.folder, 'in-flight'))
+    const totals = { calls: () => this.callsBefore + options.apiCalls(), repeated: () => this.repeatedBefore + this.inFlight.repeated }
+    this.inFlight = new InFlight(join(options.folder, 'in-flight'), totals)
+    this.callsBefore = Math.max(state.apiCalls, this.inFlight.before.calls)
+    this.repeatedBefore = Math.max(state.repeated, this.inFlight.before.repeated)
   }
 
   /** Opens a run's folder, new or left by an earlier process. */
@@ -258,7 +258,13 @@ export class RunStore {
   private write(entry: JournalLine): void {
     const total = this.callsBefore + this.options.apiCalls()
     const repeated = this.repeatedBefore + this.inFlight.repeated
-    this.journal.append({ ...entry, q: total, ...(repeated === 0 ? {} : { rep: repeated }) })
+    const throttled = this.throttledBefore + (this.options.throttled?.() ?? 0)
+    this.journal.append({
+      ...entry,
+      q: total,
+      ...(repeated === 0 ? {} : { rep: repeated }),
+      ...(throttled === 0 ? {} : { thr: throttled }),
+    })
     applyLine(this, entry)
   }
 

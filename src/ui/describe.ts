@@ -90,15 +90,21 @@ export function describeCounts(progress: ProgressSnapshot): string {
   return parts.join(', ')
 }
 
+/** An estimate: tenths of a second would promise too much. */
+function timeLeft(seconds: number): string {
+  return seconds < 60 ? `${Math.max(0, Math.round(seconds))} s` : formatDuration(seconds * 1000)
+}
+
 /** `Reading the account, 84,944 of 132,763 records, 64 %, 380 calls/min, 12 min 20 s left, Vendor onboarding`; the counts only when asked for. */
 export function describeProgress(progress: ProgressSnapshot, options: { counts?: boolean } = {}): string {
+  if (progress.phase === 'done') return PHASE_LABELS.done
   const parts: string[] = [PHASE_LABELS[progress.phase]]
   if (options.counts === true && !readsBackup(progress.phase)) parts.push(describeCounts(progress))
   if (isBytePhase(progress.phase)) {
     const total = progress.bytesTotal === null ? '' : ` of ${formatBytes(progress.bytesTotal)}`
     parts.push(`${formatBytes(progress.bytesDone)}${total}`)
   } else if (progress.callsPerMinute > 0) parts.push(`${formatCount(progress.callsPerMinute)} calls/min`)
-  if (progress.secondsRemaining !== null) parts.push(`${formatDuration(progress.secondsRemaining * 1000)} left`)
+  if (progress.secondsRemaining !== null) parts.push(`${timeLeft(progress.secondsRemaining)} left`)
   if (progress.current !== '') parts.push(progress.current)
   return parts.join(', ')
 }

@@ -1,31 +1,27 @@
 import type { RunSummary } from '../core/events.js'
 import { printable } from '../util/printable.js'
 import { wrapText } from '../util/text-width.js'
-import { formatBytes, formatCount, formatDuration } from '../util/units.js'
+import { counted, formatBytes, formatDuration } from '../util/units.js'
 import { noPaint, type Paint } from './paint.js'
 
 const LABEL_COLUMNS = 13
 
-function counted(count: number, one: string, many: string): string {
-  return `${formatCount(count)} ${count === 1 ? one : many}`
-}
-
 function contents(summary: RunSummary): string {
   const parts = [
-    `${counted(summary.records, 'record', 'records')} of ${counted(summary.flows, 'flow', 'flows')}`,
-    summary.comments > 0 ? counted(summary.comments, 'comment', 'comments') : '',
-    summary.attachments > 0 ? counted(summary.attachments, 'attachment', 'attachments') : '',
-    summary.users > 0 ? counted(summary.users, 'user', 'users') : '',
-    summary.groups > 0 ? counted(summary.groups, 'group', 'groups') : '',
-    summary.auditEvents > 0 ? counted(summary.auditEvents, 'audit event', 'audit events') : '',
+    `${counted(summary.records, 'record')} of ${counted(summary.flows, 'flow')}`,
+    summary.comments > 0 ? counted(summary.comments, 'comment') : '',
+    summary.attachments > 0 ? counted(summary.attachments, 'attachment') : '',
+    summary.users > 0 ? counted(summary.users, 'user') : '',
+    summary.groups > 0 ? counted(summary.groups, 'group') : '',
+    summary.auditEvents > 0 ? counted(summary.auditEvents, 'audit event') : '',
   ]
   return parts.filter((part) => part !== '').join(', ')
 }
 
 function effort(summary: RunSummary): string {
-  const parts = [formatDuration(summary.durationSeconds * 1000), counted(summary.apiCalls, 'API call', 'API calls')]
-  if (summary.resumed) parts.push(`continued after an interruption with ${counted(summary.callsRepeated, 'call', 'calls')} repeated`)
-  if (summary.throttled > 0) parts.push(`slowed down by Kissflow ${counted(summary.throttled, 'time', 'times')}`)
+  const parts = [formatDuration(summary.durationSeconds * 1000), counted(summary.apiCalls, 'API call')]
+  if (summary.resumed) parts.push(`continued after an interruption with ${counted(summary.callsRepeated, 'call')} repeated`)
+  if (summary.throttled > 0) parts.push(`slowed down by Kissflow ${counted(summary.throttled, 'time')}`)
   return parts.join(', ')
 }
 
@@ -44,18 +40,14 @@ function gapRows(summary: RunSummary): [string, string][] {
   if (open > 0) {
     rows.push([
       'Unavailable',
-      `${counted(open, 'thing', 'things')} this account or key did not give. Give the key permission, or name them in "accept" if you can do without.`,
+      `${counted(open, 'thing')} this account or key did not give. Give the key permission, or name them in "accept" if you can do without.`,
     ])
   }
   if (lost > 0 || open > 0) rows.push(['Which', `kfbackup history show ${summary.backupId}`])
-  if (accepted > 0) rows.push(['Accepted', `${counted(accepted, 'thing', 'things')} this account or key did not give, named in "accept".`])
+  if (accepted > 0) rows.push(['Accepted', `${counted(accepted, 'thing')} this account or key did not give, named in "accept".`])
   if (changed > 0)
-    rows.push([
-      'Changed',
-      `${counted(changed, 'record', 'records')} appeared, moved or went away while the run was going; noted in gaps.json.`,
-    ])
-  if (notOffered > 0)
-    rows.push(['Never in it', `What Kissflow offers to no key (${counted(notOffered, 'kind', 'kinds')}); Readme.txt lists them.`])
+    rows.push(['Changed', `${counted(changed, 'record')} appeared, moved or went away while the run was going; noted in gaps.json.`])
+  if (notOffered > 0) rows.push(['Never in it', `What Kissflow offers to no key (${counted(notOffered, 'kind')}); Readme.txt lists them.`])
   return rows
 }
 
@@ -76,10 +68,7 @@ export function summaryText(summary: RunSummary, options: { width?: number; pain
     ['Backup', printable(summary.backupId)],
     ['Where', printable(summary.location, 2000)],
     ['Holds', contents(summary)],
-    [
-      'Size',
-      `${formatBytes(summary.bytes)} in ${counted(summary.parts, 'part', 'parts')}, ${summary.encrypted ? 'encrypted' : 'not encrypted'}`,
-    ],
+    ['Size', `${formatBytes(summary.bytes)} in ${counted(summary.parts, 'part')}, ${summary.encrypted ? 'encrypted' : 'not encrypted'}`],
     ['Took', effort(summary)],
     ...gapRows(summary),
   ]

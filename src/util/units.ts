@@ -80,3 +80,8 @@ export function formatDuration(ms: number): string {
 export function formatCount(count: number): string {
   return String(Math.round(count)).replace(/\B(?=(\d{3})+$)/g, ',')
 }
+
+/** `1 file`, `84,944 files`: the count with its noun; `many` is the plural where an s is not enough. */
+export function counted(count: number, one: string, many = `${one}s`): string {
+  return `${formatCount(count)} ${Math.round(count) === 1 ? one : many}`
+}

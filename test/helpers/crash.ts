@@ -1,6 +1,8 @@
 import { execFileSync } from 'node:child_process'
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { basename, join } from 'node:path'
+import { setImmediate as nextTurn } from 'node:timers/promises'
+import { crc32 } from 'node:zlib'
 import type { Sandbox } from '../../src/sandbox/server.js'
 import type { Dice } from './dice.js'
 import { sha256 } from './unpacked.js'
@@ -16,17 +18,31 @@ export interface KillPlace {
 }
 
 /** Runs until the chosen operation is reached, then kills: the process has said that it stands there, and does not move. */
-export async function runAndKill(workspace: Workspace, plan: Omit<FsPlan, 'action'>): Promise<{ place: KillPlace | undefined; ended: Ended }> {
+export async function runAndKill(
+  workspace: Workspace,
+  plan: Omit<FsPlan, 'action'>,
+  args: readonly string[] = ['run'],
+): Promise<{ place: KillPlace | undefined; ended: Ended }> {
   let place: KillPlace | undefined
-  const { ended } = workspace.start(['run'], {
+  const { ended } = workspace.start(args, {
     files: { ...plan, action: 'kill' },
     onControl: (message, child) => {
       if (message['at'] === undefined) return
       place = message['at'] as KillPlace
-      child.kill('SIGKILL')
+      void quiet(workspace.sandbox).then(() => child.kill('SIGKILL'))
     },
   })
   return { ended: await ended, place }
+}
+
+/** Resolves when every call that a stopped process sent has arrived: a dying socket would take them along, and nobody could tell whether they were made. */
+async function quiet(sandbox: Sandbox): Promise<void> {
+  for (let calls = -1, same = 0; same < 10; ) {
+    const now = sandbox.log().length
+    same = now === calls ? same + 1 : 0
+    calls = now
+    await nextTurn()
+  }
 }
 
 /** What an uninterrupted run does and leaves. */
@@ -95,18 +111,36 @@ export async function makeBaseline(sandbox: Sandbox, config: Record<string, unkn
   }
 }
 
-const SLOT_BYTES = 24
+const KEY_BYTES = 16
+const CRC_AT = 24
+const SLOT_BYTES = 28
 
-/** Calls of the unfinished run that were sent and whose answers were not saved, by the run's own notes. */
-function inFlight(workspace: Workspace): number {
+/** Calls of the unfinished run that were sent and whose answers were not saved, by the run's own notes: the call's hash to the slot's content. */
+function inFlight(workspace: Workspace): Map<string, string> {
   const runs = join(workspace.stateDir, 'runs')
-  let count = 0
+  const found = new Map<string, string>()
   for (const run of existsSync(runs) ? readdirSync(runs) : []) {
     const path = join(runs, run, 'in-flight')
     const bytes = existsSync(path) ? readFileSync(path) : Buffer.alloc(0)
-    for (let at = 0; at + SLOT_BYTES <= bytes.length; at += SLOT_BYTES) if (bytes.subarray(at, at + 16).some((byte) => byte !== 0)) count++
+    for (let at = 0; at + SLOT_BYTES <= bytes.length; at += SLOT_BYTES) {
+      const slot = bytes.subarray(at, at + SLOT_BYTES)
+      if (crc32(slot.subarray(0, CRC_AT)) === slot.readUInt32LE(CRC_AT)) found.set(slot.toString('hex', 0, KEY_BYTES), slot.toString('hex'))
+    }
   }
-  return count
+  return found
+}
+
+/** Notes what was in flight at a kill, and how much of it the killed process began without the account ever seeing it. */
+function noteInFlight(workspace: Workspace, report: TrialReport, before: { slots: Map<string, string>; calls: number }): void {
+  const slots = inFlight(workspace)
+  const seen = new Set(
+    workspace.sandbox
+      .log()
+      .slice(before.calls)
+      .map(({ method, url }) => sha256(`${method} ${url}`).slice(0, 2 * KEY_BYTES)),
+  )
+  report.inFlight.push(slots.size)
+  for (const [key, slot] of slots) if (before.slots.get(key) !== slot && !seen.has(key)) report.neverArrived++
 }
 
 /** What is wrong with the destination right after a kill; whatever has a final name must be whole. */
@@ -118,7 +152,8 @@ function problemsAtDestination(workspace: Workspace, baseline: Baseline): string
     const names = readdirSync(folder)
     for (const name of names) {
       const known = baseline.content.parts.get(name)
-      if (known !== undefined && sha256(readFileSync(join(folder, name))) !== known) problems.push(`${name} has its final name and is not whole`)
+      if (known !== undefined && sha256(readFileSync(join(folder, name))) !== known)
+        problems.push(`${name} has its final name and is not whole`)
     }
     if (names.includes('backup.json')) problems.push(...problemsOfCommitted(folder))
     else if (names.includes('SHA256SUMS')) problems.push(...problemsOfSums(folder))
@@ -148,6 +183,8 @@ export interface TrialReport {
   summary: Record<string, unknown>
   /** By the sandbox's own log. */
   repeated: number
+  /** Calls that a killed process had noted as begun and the account never saw. */
+  neverArrived: number
   totalCalls: number
   /** Everything that is not as it must be. */
   problems: string[]
@@ -172,10 +209,11 @@ export async function crashTrial(
   const { sandbox, baseline } = world
   const workspace = makeWorkspace(sandbox, world.config)
   sandbox.order({ resetStats: true })
-  const report: TrialReport = { places: [], inFlight: [], summary: {}, repeated: 0, totalCalls: 0, problems: [] }
+  const report: TrialReport = { places: [], inFlight: [], summary: {}, repeated: 0, neverArrived: 0, totalCalls: 0, problems: [] }
   try {
     let last: Ended | undefined
     for (let kill = 0; kill < kills && last?.code !== 0; kill++) {
+      const before = { slots: inFlight(workspace), calls: sandbox.log().length }
       const { place, ended } = await runAndKill(workspace, nextPoint(dice, baseline, kill, kills))
       last = ended
       if (place === undefined) {
@@ -183,8 +221,9 @@ export async function crashTrial(
         continue
       }
       report.places.push(place)
-      report.inFlight.push(inFlight(workspace))
-      for (const problem of problemsAtDestination(workspace, baseline)) report.problems.push(`${problem}, killed at ${JSON.stringify(place)}`)
+      noteInFlight(workspace, report, before)
+      for (const problem of problemsAtDestination(workspace, baseline))
+        report.problems.push(`${problem}, killed at ${JSON.stringify(place)}`)
     }
     if (last?.code !== 0) last = await workspace.run()
     finish(workspace, { world, report, last })
@@ -218,7 +257,13 @@ function finish(
     if (content.index[entry] !== hash) problems.push(`${entry} of Index.zip differs from an uninterrupted run's`)
   const told = Number(report.summary['calls_repeated'])
   const most = report.inFlight.reduce((sum, count) => sum + count, 0)
-  if (report.repeated > told) problems.push(`the account saw ${report.repeated} calls again, the summary tells of ${told}`)
+  if (told !== report.repeated + report.neverArrived)
+    problems.push(
+      `${told} calls repeated by the summary, ${report.repeated} by the account and ${report.neverArrived} that never reached it`,
+    )
+  const calls = Number(report.summary['api_calls'])
+  if (calls < report.totalCalls || calls > report.totalCalls + report.neverArrived)
+    problems.push(`${calls} API calls by the summary, ${report.totalCalls} by the account and ${report.neverArrived} that never reached it`)
   if (told > most) problems.push(`${told} calls were repeated, ${most} were in flight at the kills`)
   for (const left of leftovers(workspace)) problems.push(`${left} was left in the state folder`)
 }

@@ -136,15 +136,32 @@ function halfWrite(fd, args) {
   if (length > 1) real.writeSync(fd, bytes, offset, length >>> 1, typeof fourth === 'number' ? fourth : null)
 }
 
-const opensForWriting = (flags) => (typeof flags === 'number' ? (flags & (fs.constants.O_CREAT | fs.constants.O_TRUNC)) !== 0 : /[wax]/.test(String(flags)))
+const opensForWriting = (flags) =>
+  typeof flags === 'number' ? (flags & (fs.constants.O_CREAT | fs.constants.O_TRUNC)) !== 0 : /[wax]/.test(String(flags))
 
 fs.openSync = (path, flags, mode) =>
   opensForWriting(flags ?? 'r') ? around('open', path, () => real.openSync(path, flags, mode)) : real.openSync(path, flags, mode)
-fs.writeSync = (fd, ...args) => around('write', fd, () => real.writeSync(fd, ...args), () => halfWrite(fd, args))
+fs.writeSync = (fd, ...args) =>
+  around(
+    'write',
+    fd,
+    () => real.writeSync(fd, ...args),
+    () => halfWrite(fd, args),
+  )
 fs.writeFileSync = (path, data, options) =>
-  around('write', path, () => real.writeFileSync(path, data, options), () => real.writeFileSync(path, data.slice(0, data.length >>> 1), options))
+  around(
+    'write',
+    path,
+    () => real.writeFileSync(path, data, options),
+    () => real.writeFileSync(path, data.slice(0, data.length >>> 1), options),
+  )
 fs.appendFileSync = (path, data, options) =>
-  around('write', path, () => real.appendFileSync(path, data, options), () => real.appendFileSync(path, data.slice(0, data.length >>> 1), options))
+  around(
+    'write',
+    path,
+    () => real.appendFileSync(path, data, options),
+    () => real.appendFileSync(path, data.slice(0, data.length >>> 1), options),
+  )
 fs.fsyncSync = (fd) => around('sync', fd, () => real.fsyncSync(fd))
 fs.fdatasyncSync = (fd) => around('sync', fd, () => real.fdatasyncSync(fd))
 fs.ftruncateSync = (fd, length) => around('truncate', fd, () => real.ftruncateSync(fd, length))
@@ -156,8 +173,22 @@ fs.unlinkSync = (path) => around('remove', path, () => real.unlinkSync(path))
 
 for (const [name, op] of Object.entries({ fsync: 'sync', fdatasync: 'sync', ftruncate: 'truncate' }))
   fs[name] = (fd, ...args) => aroundCallback(op, fd, args, (...all) => real[name](fd, ...all))
-fs.write = (fd, ...args) => aroundCallback('write', fd, args, (...all) => real.write(fd, ...all), () => halfWrite(fd, args))
-fs.writev = (fd, ...args) => aroundCallback('write', fd, args, (...all) => real.writev(fd, ...all), () => halfWrite(fd, args[0]))
+fs.write = (fd, ...args) =>
+  aroundCallback(
+    'write',
+    fd,
+    args,
+    (...all) => real.write(fd, ...all),
+    () => halfWrite(fd, args),
+  )
+fs.writev = (fd, ...args) =>
+  aroundCallback(
+    'write',
+    fd,
+    args,
+    (...all) => real.writev(fd, ...all),
+    () => halfWrite(fd, args[0]),
+  )
 fs.open = (path, flags, ...args) =>
   opensForWriting(flags) ? aroundCallback('open', path, args, (...all) => real.open(path, flags, ...all)) : real.open(path, flags, ...args)
 
@@ -165,8 +196,20 @@ fs.promises.open = async (path, flags, mode) => {
   if (!opensForWriting(flags ?? 'r')) return await realPromises.open(path, flags, mode)
   const handle = await aroundAsync('open', path, () => realPromises.open(path, flags, mode))
   const own = { write: handle.write, writev: handle.writev, sync: handle.sync, datasync: handle.datasync, truncate: handle.truncate }
-  handle.write = (...args) => aroundAsync('write', handle.fd, () => own.write.apply(handle, args), () => halfWrite(handle.fd, args))
-  handle.writev = (...args) => aroundAsync('write', handle.fd, () => own.writev.apply(handle, args), () => halfWrite(handle.fd, args[0]))
+  handle.write = (...args) =>
+    aroundAsync(
+      'write',
+      handle.fd,
+      () => own.write.apply(handle, args),
+      () => halfWrite(handle.fd, args),
+    )
+  handle.writev = (...args) =>
+    aroundAsync(
+      'write',
+      handle.fd,
+      () => own.writev.apply(handle, args),
+      () => halfWrite(handle.fd, args[0]),
+    )
   handle.sync = () => aroundAsync('sync', handle.fd, () => own.sync.call(handle))
   handle.datasync = () => aroundAsync('sync', handle.fd, () => own.datasync.call(handle))
   handle.truncate = (length) => aroundAsync('truncate', handle.fd, () => own.truncate.call(handle, length))

@@ -149,7 +149,12 @@ export function makeWorkspace(sandbox: Sandbox, changes: Record<string, unknown>
   }
   configure()
   const startHere = (args: readonly string[] = ['run'], options: StartOptions = {}): Started =>
-    start([...args, '-c', config, '--state-dir', stateDir, '--json'], { cwd: folder, roots: [stateDir, backups], ...options, env: { ...env, ...options.env } })
+    start([...args, '-c', config, '--state-dir', stateDir, '--json'], {
+      cwd: folder,
+      roots: [stateDir, backups],
+      ...options,
+      env: { ...env, ...options.env },
+    })
   return {
     ...{ sandbox, folder, stateDir, backups, config, env, configure },
     start: startHere,

@@ -20,14 +20,19 @@ beforeAll(async () => {
 })
 afterAll(() => sandbox.close())
 
-it.each([0, 1, 2, 3])(`killed again and again at random points, a run ends with the backup of an uninterrupted one (seed ${SEED}, trial %i)`, async (trial) => {
-  const report = await crashTrial({ sandbox, config: CONFIG, baseline }, makeDice(SEED + trial), KILLS)
-  console.log(tell(report))
-  expect(report.problems).toEqual([])
-  expect(report.places.length).toBeGreaterThan(2)
-})
+it.each([0, 1, 2, 3])(
+  `killed again and again at random points, a run ends with the backup of an uninterrupted one (seed ${SEED}, trial %i)`,
+  async (trial) => {
+    const report = await crashTrial({ sandbox, config: CONFIG, baseline }, makeDice(SEED + trial), KILLS)
+    console.log(tell(report))
+    expect(report.problems).toEqual([])
+    expect(report.places.length).toBeGreaterThan(2)
+  },
+)
 
-function tell({ places, inFlight, repeated, summary, totalCalls }: TrialReport): string {
-  const at = places.map(({ phase, op, when, path }, index) => `${phase}:${op}:${when}:${path.split('/').slice(-2).join('/')}(${inFlight[index]})`).join('\n   ')
-  return `${places.length} kills, ${repeated} calls seen again, ${summary['calls_repeated']} told, ${totalCalls} of ${baseline.totalCalls} calls, api_calls ${summary['api_calls']}\n   ${at}`
+function tell({ places, inFlight, repeated, neverArrived, summary, totalCalls }: TrialReport): string {
+  const at = places
+    .map(({ phase, op, when, path }, index) => `${phase}:${op}:${when}:${path.split('/').slice(-2).join('/')}(${inFlight[index]})`)
+    .join('\n   ')
+  return `${places.length} kills, ${repeated} calls seen again, ${neverArrived} never arrived, ${summary['calls_repeated']} told, ${totalCalls} of ${baseline.totalCalls} calls, api_calls ${summary['api_calls']}\n   ${at}`
 }

@@ -101,7 +101,7 @@ describe('on a real terminal', () => {
     expect(screen[11]).toBe('Backup made, but INCOMPLETE: 14 things are missing.')
     expect(screen.at(-1)).toBe('Exit code 3: a backup was made, but it is incomplete.')
     // While it spun there was a spinner, and while there were bars none.
-    expect(raw).toMatch(/⠋.*Looking at the account, 12 records, 7 attachments, 380 calls\/min/)
+    expect(raw).toMatch(/[⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏].*Looking at the account, 12 records, 7 attachments, 380 calls\/min/)
     expect(raw.slice(raw.indexOf('Users and groups'))).not.toMatch(/[⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏]/)
     // A killed process must leave a terminal that shows its cursor and wraps its lines.
     expect(raw).not.toContain('\u001b[?25l')

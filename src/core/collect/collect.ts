@@ -2,6 +2,7 @@ import { KeysRefusedError } from '../../errors.js'
 import type { Collection } from '../../state/collection.js'
 import { Pulse } from '../../util/pulse.js'
 import { forEachLimit, settleAll } from '../../util/settle.js'
+import { counted } from '../../util/units.js'
 import type { Category } from '../events.js'
 import { collectAudit } from './audit.js'
 import type { CallFailure, CollectContext } from './context.js'
@@ -145,7 +146,10 @@ async function readPlace(context: CollectContext, place: Place): Promise<void> {
   }
   context.news.beat()
   const { counts } = work.collection
-  context.emit({ type: 'milestone', message: `${place.info.name}: ${counts.records} records, ${counts.files} files` })
+  context.emit({
+    type: 'milestone',
+    message: `${place.info.name}: ${counted(counts.records, 'record')}, ${counted(counts.files, 'file')}`,
+  })
 }
 
 /** A key that may see neither users nor any flow is the wrong key, not an empty account (details.md 27). */

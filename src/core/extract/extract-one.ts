@@ -67,7 +67,9 @@ async function findOne(
   for await (const { path } of readDirectory(index, { directory, checked: true }, signal)) {
     if (wanted(path)) add({ path, part: INDEX_PART, sha256: undefined })
   }
-  for await (const { path, part, sha256 } of readEntryLines(index, signal)) if (wanted(path)) add({ path, part, sha256 })
+  for await (const lines of readEntryLines(index, signal)) {
+    for (const { path, part, sha256 } of lines) if (wanted(path)) add({ path, part, sha256 })
+  }
   const [one] = found
   if (one === undefined) throw nothingMatches(backupId, only)
   return one

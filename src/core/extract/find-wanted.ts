@@ -19,8 +19,8 @@ export async function findWanted(
   signal: AbortSignal,
 ): Promise<WantedParts> {
   const bytesByPart = new Map<string, number>()
-  for await (const line of reported(readEntryLines(index, signal), findings)) {
-    if (wanted(line.path)) bytesByPart.set(line.part, (bytesByPart.get(line.part) ?? 0) + line.bytes)
+  for await (const lines of reported(readEntryLines(index, signal), findings)) {
+    for (const line of lines) if (wanted(line.path)) bytesByPart.set(line.part, (bytesByPart.get(line.part) ?? 0) + line.bytes)
   }
   let anything = bytesByPart.size > 0
   const directory = await findDirectory(index, { checked: true }, signal)

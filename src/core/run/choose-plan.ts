@@ -21,8 +21,10 @@ export async function choosePlan(options: RunOptions, deps: RunDeps, mode: 'look
 }
 
 async function choose(options: RunOptions, deps: RunDeps, mode: 'look' | 'take', id: string | undefined): Promise<RunPlan> {
-  const { plans, unreadable } = unfinishedRuns(options.stateDir, options.account.accountId)
+  const { plans, unreadable, uncleared } = unfinishedRuns(options.stateDir, options.account.accountId)
   if (mode === 'take') {
+    // A process killed between the end of its run and its last clean-up left the account's data behind.
+    for (const name of uncleared) clearRunData(options.stateDir, name)
     for (const name of unreadable)
       warn(
         deps,
@@ -76,7 +78,7 @@ function reasonNotToContinue(plan: RunPlan, options: RunOptions, nowMs: number):
 }
 
 function setAside(options: RunOptions, deps: RunDeps, plan: RunPlan, reason: string): void {
-  writePlan(options.stateDir, { ...plan, state: 'aside' })
+  writePlan(options.stateDir, { ...plan, state: options.fresh ? 'done' : 'aside' })
   if (options.fresh) clearRunData(options.stateDir, plan.id)
   const fate = options.fresh
     ? 'What it had collected is discarded.'

@@ -18,7 +18,7 @@ export interface RunPlan {
   spoolKey?: SpoolKeyMaterial
   /** The backup-wide salt of the openssl format. */
   encryptionSalt?: string
-  /** `done` runs keep their plan and event log only; `aside` ones are no longer continued. */
+  /** `done` runs, finished or discarded, keep their plan and event log only; `aside` ones keep their data and are no longer continued. */
   state: 'open' | 'done' | 'aside'
   /** How many processes have worked on it. */
   processes: number
@@ -49,12 +49,13 @@ export function readPlan(stateDir: string, id: string): RunPlan | undefined {
   }
 }
 
-/** Unfinished runs of an account, newest first; with `unreadable` those whose plan says nothing. */
-export function unfinishedRuns(stateDir: string, accountId: string): { plans: RunPlan[]; unreadable: string[] } {
+/** Unfinished runs of an account, newest first; with `unreadable` those whose plan says nothing, and with `uncleared` those done whose data are still there. */
+export function unfinishedRuns(stateDir: string, accountId: string): { plans: RunPlan[]; unreadable: string[]; uncleared: string[] } {
   const folder = join(stateDir, 'runs')
   const names = existsSync(folder) ? readdirSync(folder).filter(isRunId).sort().reverse() : []
   const plans: RunPlan[] = []
   const unreadable: string[] = []
+  const uncleared: string[] = []
   for (const name of names) {
     const plan = readPlan(stateDir, name)
     if (plan === undefined) {
@@ -62,19 +63,21 @@ export function unfinishedRuns(stateDir: string, accountId: string): { plans: Ru
       if (existsSync(join(folder, name, 'journal.jsonl'))) unreadable.push(name)
       continue
     }
-    if (plan.state === 'open' && plan.accountId === accountId) plans.push(plan)
+    if (plan.accountId !== accountId) continue
+    if (plan.state === 'open') plans.push(plan)
+    if (plan.state === 'done' && readdirSync(join(folder, name)).some(isRunData)) uncleared.push(name)
   }
-  return { plans, unreadable }
+  return { plans, unreadable, uncleared }
 }
 
-/** Frees what a finished run needs no more; plan and logs stay for `history show`. */
+const RUN_DATA = new Set(['spool', 'pack', 'items.table', 'files.table', 'in-flight', 'journal.jsonl'])
+
+function isRunData(name: string): boolean {
+  return RUN_DATA.has(name) || name.endsWith('.tmp')
+}
+
+/** Frees what a finished run needs no more; plan and logs stay for `history show`. To be called when the plan says `done`: a half-cleared run cannot go on. */
 export function clearRunData(stateDir: string, id: string): void {
   const folder = runFolder(stateDir, id)
-  for (const name of ['spool', 'pack', 'items.table', 'files.table', 'in-flight', 'journal.jsonl'])
-    rmSync(join(folder, name), { recursive: true, force: true })
-}
-
-/** Removes a run's folder altogether. */
-export function discardRun(stateDir: string, id: string): void {
-  rmSync(runFolder(stateDir, id), { recursive: true, force: true })
+  for (const name of readdirSync(folder).filter(isRunData)) rmSync(join(folder, name), { recursive: true, force: true })
 }

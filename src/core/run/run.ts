@@ -1,3 +1,4 @@
+import { backupFolder } from '../../archive/layout.js'
 import { CanceledError } from '../../errors.js'
 import { runFolder } from '../../state/history.js'
 import { acquireLock, type Lock } from '../../state/lock.js'
@@ -58,8 +59,8 @@ export async function runBackup(options: RunOptions, deps: RunDeps, signal: Abor
     // A bare error of the filesystem comes from the state folder: the storage maps its own.
     const reported = stateError(error, 'save the run in', folder)
     recordEnd(options, plan, { error: reported, startedMs, nowMs: deps.clock.now() })
+    if (discard) writePlan(options.stateDir, { ...plan, state: 'done' })
     if (discard) clearRunData(options.stateDir, plan.id)
-    if (discard) writePlan(options.stateDir, { ...plan, state: 'aside' })
     deps.emit({ type: 'state', state: reported instanceof CanceledError ? 'canceled' : 'failed' })
     throw reported
   } finally {
@@ -114,6 +115,7 @@ async function work(options: RunOptions, deps: RunDeps, place: Place, signal: Ab
     bootId: place.lock.owner.bootId,
     cipher: protection.cipher,
     apiCalls: () => session?.client.apiCalls ?? 0,
+    throttled: () => session?.caller.throttled ?? 0,
     nowMs: clock.now(),
   })
   let syncing: Promise<void> = Promise.resolve()
@@ -133,6 +135,7 @@ async function work(options: RunOptions, deps: RunDeps, place: Place, signal: Ab
       categories: options.categories,
     })
     const resumed = plan.processes > 1 ? resumeInfo(store) : undefined
+    await checkDestination(options, plan, live.stop)
     emit({ type: 'run-started', runId: plan.id, resumed })
     emit({ type: 'state', state: 'in progress' })
     const gaps = new GapBook(store, options.accept, emit)
@@ -158,6 +161,15 @@ async function work(options: RunOptions, deps: RunDeps, place: Place, signal: Ab
     await store.sync().catch(() => {})
     store.close()
   }
+}
+
+/** Hours of collecting should not end at a folder that cannot be written. A remote destination answers early by itself: its parts go there meanwhile. */
+async function checkDestination({ storage, account }: RunOptions, plan: RunPlan, signal: AbortSignal): Promise<void> {
+  if (storage.uploadFile !== undefined) return
+  const folder = backupFolder(account.subdomain, plan.id)
+  const upload = await storage.put(`${folder}/write-test`, signal)
+  await upload.abort()
+  await storage.removeFolder?.(folder, signal)
 }
 
 /** A remote destination gets its parts as they are made, and what they hold is freed here: the disk need not take the whole account. */

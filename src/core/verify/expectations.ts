@@ -5,14 +5,22 @@ const LOOK_AHEAD = 1000
  * A list in order, compared with what is found in about the same order, with a window of it in memory: the list may have millions of lines.
  */
 export class Expectations<Line> {
-  private readonly lines: AsyncIterator<Line>
+  private readonly lines: AsyncIterator<Line[]>
   private readonly window: Line[] = []
   // Taken from the front of the window without moving it each time.
   private head = 0
   private ended = false
 
-  constructor(lines: AsyncIterable<Line>) {
+  constructor(lines: AsyncIterable<Line[]>) {
     this.lines = lines[Symbol.asyncIterator]()
+  }
+
+  /** Takes the next line when it fits; false when it does not, or when it is not at hand yet: then `match` decides. */
+  takeIf(fits: (line: Line) => boolean): boolean {
+    const line = this.window[this.head]
+    if (line === undefined || !fits(line)) return false
+    this.drop(1)
+    return true
   }
 
   /** The next line, not taken. */
@@ -54,7 +62,7 @@ export class Expectations<Line> {
     while (!this.ended && this.window.length - this.head < count) {
       const next = await this.lines.next()
       if (next.done === true) this.ended = true
-      else this.window.push(next.value)
+      else for (const line of next.value) this.window.push(line)
     }
     return this.window.length - this.head >= count
   }

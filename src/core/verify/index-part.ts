@@ -47,21 +47,22 @@ export async function readManifest(part: PlainPart, signal: AbortSignal): Promis
   return value as Manifest
 }
 
-/** The lines of entries.jsonl as they stand, streamed. */
-export async function* readEntryLines(part: PlainPart, signal: AbortSignal): AsyncGenerator<EntryLine> {
-  for await (const value of readLinesOf(part, INDEX_ENTRIES.entries, signal)) {
-    if (!isLine(value, ['path', 'part', 'sha256']) || typeof (value as unknown as EntryLine).bytes !== 'number') {
+/** The lines of entries.jsonl in their order, streamed, some at a time. */
+export async function* readEntryLines(part: PlainPart, signal: AbortSignal): AsyncGenerator<EntryLine[]> {
+  for await (const values of readLinesOf(part, INDEX_ENTRIES.entries, signal)) {
+    if (!values.every((value) => isLine(value, ['path', 'part', 'sha256']) && typeof (value as { bytes?: unknown }).bytes === 'number')) {
       throw new DamagedError('A line of entries.jsonl is not one that kfbackup writes.')
     }
-    yield value as unknown as EntryLine
+    yield values as EntryLine[]
   }
 }
 
-async function* readRecordLines(part: PlainPart, signal: AbortSignal): AsyncGenerator<RecordLine> {
-  for await (const value of readLinesOf(part, INDEX_ENTRIES.records, signal)) {
-    if (!isLine(value, ['flow', 'id', 'sha256', 'entry']))
+async function* readRecordLines(part: PlainPart, signal: AbortSignal): AsyncGenerator<RecordLine[]> {
+  for await (const values of readLinesOf(part, INDEX_ENTRIES.records, signal)) {
+    if (!values.every((value) => isLine(value, ['flow', 'id', 'sha256', 'entry']))) {
       throw new DamagedError('A line of records.jsonl is not one that kfbackup writes.')
-    yield value as unknown as RecordLine
+    }
+    yield values as RecordLine[]
   }
 }
 
@@ -73,7 +74,7 @@ export function openExpected(part: PlainPart, findings: Findings, signal: AbortS
   }
 }
 
-async function* readLinesOf(part: PlainPart, name: string, signal: AbortSignal): AsyncGenerator<unknown> {
+async function* readLinesOf(part: PlainPart, name: string, signal: AbortSignal): AsyncGenerator<unknown[]> {
   const entry: ZipEntry | undefined = await findEntry(part, name, signal)
   if (entry === undefined) throw new DamagedError(`${name} is missing from Index.`)
   yield* readJsonLines(readEntryContent(part, entry, signal), name)
@@ -89,7 +90,7 @@ export async function* reported<Line>(lines: AsyncIterable<Line>, findings: Find
   }
 }
 
-function isLine(value: unknown, keys: string[]): value is Record<string, string> {
+function isLine(value: unknown, keys: readonly string[]): boolean {
   if (typeof value !== 'object' || value === null) return false
   return keys.every((key) => typeof (value as Record<string, unknown>)[key] === 'string')
 }

@@ -167,6 +167,26 @@ describe('backups of an account into S3', () => {
     }
   })
 
+  it('verify and extract read a backup in S3, and verify finds a part that is lost there', async () => {
+    const cwd = await home('reading', { mode: 's3', url: `s3://${bucket}/acme`, endpoint })
+    const storage = new S3Storage({ bucket, prefix: 'acme', endpoint, forcePathStyle: true })
+    const [backup] = await listBackups(storage, undefined, never)
+    const url = `s3://${bucket}/acme/${backup!.folder}`
+    expect(await ended(start(['verify', url, '-q'], cwd))).toMatchObject({ code: 0 })
+    expect(await ended(start(['extract', url, '--to', 'out', '--only', 'flows.csv', '-q'], cwd))).toMatchObject({ code: 0 })
+    expect(await readFile(join(cwd, 'out/flows.csv'), 'utf8')).toMatch(/^S\. No,/)
+
+    await storage.remove(`${backup!.folder}/TransactionalData-0000.zip`, never)
+    const found = await ended(start(['verify', 'latest', '--json'], cwd))
+    expect(found.code).toBe(4)
+    expect(found.stdout).toMatch(/"message_type":"damage".*TransactionalData-0000/)
+    expect((await listBackups(storage, undefined, never))[0]).toMatchObject({
+      state: 'damaged',
+      problem: 'TransactionalData-0000.zip is missing',
+    })
+    await storage.close()
+  })
+
   it('a missing bucket ends with 14, names the setting, and keeps what was collected', async () => {
     const cwd = await home('missing', { mode: 's3', url: 's3://kfbackup-no-such-bucket/acme', endpoint })
     const end = await ended(start(['run', '--json'], cwd))
