@@ -17,11 +17,9 @@ const KEYS_HELP = `
 kfbackup signs in with an access key, best that of a service account of its own:
   1. Kissflow, your picture, Account Administration, Service account: make one.
   2. In it: Create access key. Keys expire; note the date. Copy id and secret.
-  3. Give it the right to read what is to be backed up: Super Admin, and admin
-     of every flow. Whatever it may not see cannot be in a backup.`
+  3. Give it the right to read what is to be backed up: Super Admin, and admin of every flow. What it may not see cannot be in a backup.`
 const ID_HELP = `
-The account id begins with Ac. Kissflow, your picture, My settings, API
-authentication shows it.`
+The account id begins with Ac. Kissflow, your picture, My settings, API authentication shows it.`
 
 const VARIABLES = { id: 'KISSFLOW_ACCESS_KEY_ID', secret: 'KISSFLOW_ACCESS_KEY_SECRET' } as const
 

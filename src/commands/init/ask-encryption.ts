@@ -147,7 +147,10 @@ async function askPassphrase(wizard: Wizard): Promise<EncryptionAnswers> {
       },
     })
   }
-  return { section: { format, passphrase: keeper.keep('passphrase', text) }, reminder: KEEP }
+  return {
+    section: { format, passphrase: keeper.keep('passphrase', text) },
+    reminder: `For the runs the passphrase lies in ${keeper.folder}. ${KEEP}`,
+  }
 }
 
 const RULE = 'At least eight characters, upper and lower case, and a digit or a symbol.'

@@ -8,6 +8,7 @@ import { BackupError, CanceledError, UsageError } from '../../errors.js'
 import { nearest } from '../../util/nearest.js'
 import { probeDestination } from '../doctor/probe-destination.js'
 import { checkDraft, sectionProblem } from './check-draft.js'
+import type { InitOptions } from './options.js'
 import { answer, orUsual, rememberedText, type Wizard } from './wizard.js'
 
 /** The storage section as it will stand in the config. */
@@ -69,6 +70,14 @@ function storageConfig(storage: StorageAnswers, env: NodeJS.ProcessEnv): Storage
   return config.storage
 }
 
+/** The mode that was named, or that follows from what was given with it. */
+function givenMode({ storage, path, url, folder }: InitOptions): Mode | undefined {
+  if (storage !== undefined) return readMode(storage)
+  if (url !== undefined) return url.trim().startsWith('gs://') ? 'gcs' : 's3'
+  if (folder !== undefined) return 'drive'
+  return path === undefined ? undefined : 'local'
+}
+
 function readMode(text: string): Mode {
   const mode = (Object.keys(MODES) as Mode[]).find((known) => known === text)
   if (mode !== undefined) return mode
@@ -80,8 +89,7 @@ function readMode(text: string): Mode {
 
 async function askPlace(wizard: Wizard, again: boolean): Promise<StorageAnswers> {
   const { options, prompts, say } = wizard
-  const told = again ? {} : options
-  const mode = await answer(wizard, told.storage === undefined ? undefined : readMode(told.storage), 'local' as Mode, () =>
+  const mode = await answer(wizard, again ? undefined : givenMode(options), 'local' as Mode, () =>
     prompts.select({
       message: 'Where do the backups go?',
       flag: orUsual('--storage'),

@@ -44,9 +44,18 @@ export function createWizard(
     keeper: new SecretKeeper(config.file),
     say: (text) => {
       if (!isAsking) return
-      for (const line of text.split('\n')) stderr.write(`${wrapText(printable(line, 2000), width).join('\n')}\n`)
+      for (const line of text.split('\n')) stderr.write(`${indented(printable(line, 2000), width)}\n`)
     },
   }
+}
+
+/** A line broken at the width, what follows under its first word; the marker of a list stands out. */
+function indented(line: string, width: number): string {
+  const [lead = ''] = /^ *(?:- |\d+\. )?/.exec(line) ?? []
+  const blanks = ' '.repeat(lead.length)
+  return wrapText(line.slice(lead.length), width - lead.length)
+    .map((part, index) => `${index === 0 ? lead : blanks}${part}`)
+    .join('\n')
 }
 
 /**

@@ -34,6 +34,7 @@ export function readAddress(text: string): Read<AccountAddress> {
   if (domain !== undefined && url.port === '' && LABEL.test(name)) return { value: ofSubdomain(name, domain, accountId) }
   if (DOMAINS.includes(url.hostname))
     return { problem: 'names no account; give the address you see when you are signed in, as https://acme.kissflow.com' }
+  if (!url.hostname.includes('.') && !isLoopback(url.hostname)) return { problem: 'is neither a subdomain nor an address' }
   return { value: { account: { baseUrl: url.origin }, baseUrl: url.origin, accountId } }
 }
 
