@@ -11,6 +11,8 @@ import { sectionProblem } from './check-draft.js'
 import { listOf } from './options.js'
 import { answer, type KnownSecret, orUsual, rememberedText, type Wizard } from './wizard.js'
 
+const FROM_FLAG = '--email-from ADDRESS'
+
 type Section = Record<string, unknown>
 type Channel = 'email' | 'webhook' | 'healthchecks'
 
@@ -89,7 +91,7 @@ async function askEmail(wizard: Wizard): Promise<{ smtp: KnownSecret; from: stri
   const to = given ?? listOf([await input('Mail addresses, separated by commas', '--email', rememberedText(wizard, 'email'))]) ?? []
   for (const address of to) checked(address, '--email')
   const from = await answer(wizard, options.emailFrom, to[0], () =>
-    input('Sender of the mails', '--email-from', rememberedText(wizard, 'emailFrom') ?? to[0]),
+    input('Sender of the mails', FROM_FLAG, rememberedText(wizard, 'emailFrom') ?? to[0]),
   )
   const smtp = await askSecret(wizard, {
     given: options.smtp ?? (context.env.SMTP_URL === undefined || context.env.SMTP_URL === '' ? undefined : 'env:SMTP_URL'),
@@ -98,7 +100,7 @@ async function askEmail(wizard: Wizard): Promise<{ smtp: KnownSecret; from: stri
     kind: 'smtp address',
     file: 'smtp',
   })
-  return { smtp, from: checked(from, '--email-from'), to }
+  return { smtp, from: checked(from, FROM_FLAG), to }
 }
 
 async function askWebhooks(wizard: Wizard): Promise<Webhook[]> {
