@@ -22,6 +22,7 @@ const CATEGORY_TEXTS: Record<CategoryName, string> = {
 // A longer list is no longer a choice but a search.
 const MAX_LISTED_FLOWS = 150
 
+/** Categories, flows to leave out, and what of the account's gaps is accepted. */
 export async function askContents(wizard: Wizard, probe: AccountProbe | undefined): Promise<ContentAnswers> {
   const categories = await askCategories(wizard)
   const exclude = categories.includes('transactions') ? await askExclude(wizard, probe) : []

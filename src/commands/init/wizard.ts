@@ -27,6 +27,7 @@ export interface KnownSecret {
   config: SecretInput
 }
 
+/** Sets up the questions for this terminal and these options. Nothing is asked yet. */
 export function createWizard(
   context: CommandContext,
   options: InitOptions,
