@@ -1,5 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process'
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { SandboxOptions } from '../../src/sandbox/options.js'
@@ -40,6 +40,8 @@ export interface FsPlan {
   phase: 'all' | 'collect' | 'pack' | 'commit'
   nth: number
   ops?: readonly string[]
+  /** Regular expression on the operation's path. */
+  path?: string
   when?: 'before' | 'half' | 'after'
   code?: string
   stays?: boolean
@@ -113,13 +115,19 @@ export interface Workspace {
   backups: string
   config: string
   env: NodeJS.ProcessEnv
-  /** Writes the config anew; `changes` lie over the default sections. */
+  /** Writes the config anew; `changes` lie over the sections it was made with. */
   configure: (changes?: Record<string, unknown>) => void
   /** Runs the binary with `--json`, this config and this state folder. */
   run: (args?: readonly string[], options?: StartOptions) => Promise<Ended>
   start: (args?: readonly string[], options?: StartOptions) => Started
   /** Folders of the destination. */
   backupFolders: () => string[]
+  /** Ids of the runs in the state folder, oldest first. */
+  runs: () => string[]
+  /** Names in a run's folder. */
+  runFiles: (id: string) => string[]
+  /** A run's plan.json; undefined when there is none. */
+  plan: (id: string) => Record<string, unknown> | undefined
   close: () => Promise<void>
 }
 
@@ -167,6 +175,12 @@ export function makeWorkspace(sandbox: Sandbox, changes: Record<string, unknown>
       } catch {
         return []
       }
+    },
+    runs: () => readdirSync(join(stateDir, 'runs')).sort(),
+    runFiles: (id) => readdirSync(join(stateDir, 'runs', id)).sort(),
+    plan: (id) => {
+      const path = join(stateDir, 'runs', id, 'plan.json')
+      return existsSync(path) ? readJson(path) : undefined
     },
     close: () => {
       rmSync(folder, { recursive: true, force: true })
