@@ -125,7 +125,11 @@ async function work(options: RunOptions, deps: RunDeps, place: Place, signal: Ab
     const onCallStart = (key: string): void => {
       if (key !== 'probe') store.inFlight.begin(key)
     }
-    session = await openSession(options.account, { clock, emit, env: options.env, onCallStart }, signal)
+    session = await openSession(
+      options.account,
+      { clock, emit, env: options.env, onCallStart, onCallFailed: (key) => store.inFlight.end(key) },
+      signal,
+    )
     const live = session
     const progress = new Progress({
       emit,
