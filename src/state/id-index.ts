@@ -2,6 +2,12 @@ import { createHash } from 'node:crypto'
 
 const MIN_CAPACITY = 1024
 
+function hashOf(id: string): { high: number; low: number } {
+  // Not as UTF-8: there all halves of surrogate pairs would be one and the same.
+  const hash = createHash('sha256').update(id, 'utf16le').digest()
+  return { high: hash.readUInt32LE(0), low: hash.readUInt32LE(4) }
+}
+
 /**
  * The sequence number of every id seen: 12 bytes an id where a Map costs over 100. Keyed by 64 bits of SHA-256, so that ids made to collide cannot
  * hide a record; among a million ids two collide by chance once in 37 million accounts.
@@ -23,9 +29,7 @@ export class IdIndex {
 
   /** The id's number, given now (the next one) if it is new. */
   add(id: string): { seq: number; isNew: boolean } {
-    const hash = createHash('sha256').update(id).digest()
-    const high = hash.readUInt32LE(0)
-    const low = hash.readUInt32LE(4)
+    const { high, low } = hashOf(id)
     const slot = this.slot(high, low)
     const known = this.seqs[slot] ?? 0
     if (known !== 0) return { seq: known - 1, isNew: false }
@@ -39,8 +43,8 @@ export class IdIndex {
 
   /** The number of a known id. */
   find(id: string): number | undefined {
-    const hash = createHash('sha256').update(id).digest()
-    const known = this.seqs[this.slot(hash.readUInt32LE(0), hash.readUInt32LE(4))] ?? 0
+    const { high, low } = hashOf(id)
+    const known = this.seqs[this.slot(high, low)] ?? 0
     return known === 0 ? undefined : known - 1
   }
 

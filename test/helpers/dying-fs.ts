@@ -33,12 +33,14 @@ export function dyingFs(): DyingFs {
     return 'die'
   }
 
-  fs.writeSync = ((fd: number, buffer: Uint8Array, offset = 0, length = buffer.length - offset, position: number | null = null) => {
+  // As util/atomic-file.ts calls it: with offset, length and position.
+  const dyingWrite = (fd: number, buffer: Uint8Array, offset: number, length: number, position: number | null): number => {
     if (step() === 'go') return writeSync(fd, buffer, offset, length, position)
     const part = Math.floor(length * share)
     if (part > 0) writeSync(fd, buffer, offset, part, position)
     throw new Killed(`killed in write ${count}`)
-  }) as typeof fs.writeSync
+  }
+  fs.writeSync = dyingWrite as typeof fs.writeSync
   fs.ftruncateSync = ((fd: number, length?: number) => {
     if (step() === 'die') throw new Killed(`killed before truncation ${count}`)
     ftruncateSync(fd, length)

@@ -3,14 +3,15 @@ import type { RunStore } from '../../src/state/run-store.js'
 import { SMALL_FILE_BYTES } from '../../src/state/run-store.js'
 
 /** Something a run does with its store, in words that can be said again to a store opened anew. */
-export type Op =
+export type Op = FlowOp | { kind: 'gap' | 'fact'; text: string }
+
+type FlowOp =
   | { kind: 'page'; flow: string; ids: string[]; isEnd: boolean; json: boolean }
   | { kind: 'record'; flow: string; nth: number; text: string; files: number }
   | { kind: 'rows'; flow: string; nth: number; part: 'comments' | 'activity'; rows: string[]; isEnd: boolean }
   | { kind: 'file'; flow: string; nth: number; bytes: number; large: boolean }
   | { kind: 'skip'; flow: string; nth: number; isGone: boolean }
   | { kind: 'members'; flow: string; rows: string[]; isEnd: boolean }
-  | { kind: 'gap' | 'fact'; text: string }
   | { kind: 'doc' | 'pass' | 'restart' | 'finish' | 'miss'; flow: string }
 
 const flow = fc.constantFrom('a', 'b', 'sets')
@@ -41,10 +42,10 @@ const json = (value: unknown): Buffer => Buffer.from(JSON.stringify(value))
 export function apply(store: RunStore, op: Op): void {
   if (op.kind === 'gap') store.saveGap({ text: op.text })
   else if (op.kind === 'fact') store.setFact(`fact.${op.text.length % 3}`, op.text)
-  else applyToFlow(store, op)
+  else applyToFlow(store, op as FlowOp)
 }
 
-function applyToFlow(store: RunStore, op: Exclude<Op, { kind: 'gap' | 'fact' }>): void {
+function applyToFlow(store: RunStore, op: FlowOp): void {
   const isRows = op.flow === 'sets'
   const collection = store.collection(op.flow, { name: op.flow, ...(isRows ? { rowsAreRecords: true } : {}) })
   if (collection.isDone) return
