@@ -23,6 +23,7 @@ const pattern = new RegExp(plan.path ?? '')
 const real = { ...fs }
 const realPromises = { ...fs.promises }
 const COMMIT_FILE = /^(?:flows\.csv|Readme\.txt|SHA256SUMS|backup\.json)(?:\.partial)?$/
+const PART_FILE = /\.(?:zip|aes256cbc|zip\.age)(?:\.partial)?$/
 const ERRNO = { EIO: -5, EACCES: -13, ENOSPC: -28, EDQUOT: -122, EROFS: -30 }
 
 let phase = 'collect'
@@ -34,7 +35,7 @@ const counts = { collect: 0, pack: 0, commit: 0 }
 function phaseOf(path) {
   const parts = path.split('/')
   if (phase !== 'commit' && COMMIT_FILE.test(parts.at(-1)) && path.startsWith(plan.roots[1] ?? '\0')) phase = 'commit'
-  else if (phase === 'collect' && (parts.includes('pack') || path.startsWith(plan.roots[1] ?? '\0'))) phase = 'pack'
+  else if (phase === 'collect' && (parts.includes('pack') || PART_FILE.test(parts.at(-1)))) phase = 'pack'
   return phase
 }
 

@@ -2,6 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { setTimeout as wait } from 'node:timers/promises'
 import type { SandboxOptions } from '../../src/sandbox/options.js'
 import { type Sandbox, startSandbox } from '../../src/sandbox/server.js'
 
@@ -208,6 +209,16 @@ export async function withWorkspace<T>(
   } finally {
     await workspace.close()
     await sandbox.close()
+  }
+}
+
+/** Resolves when the account has had this many calls; throws when the process ends before. */
+export async function untilCalls(sandbox: Sandbox, calls: number, started: Started): Promise<void> {
+  let ended: Ended | undefined
+  void started.ended.then((end) => (ended = end))
+  while (sandbox.stats().calls < calls) {
+    if (ended !== undefined) throw new Error(`ended after ${sandbox.stats().calls} calls with ${ended.code}: ${ended.stderr}`)
+    await wait(2)
   }
 }
 
