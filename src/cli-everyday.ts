@@ -1,5 +1,6 @@
 import { Argument, type Command, Option } from 'commander'
 import type { Building } from './cli-building.js'
+import { examples } from './cli-help.js'
 import { UsageError } from './errors.js'
 
 /** A command that only holds others. */
@@ -27,9 +28,9 @@ function collect(value: string, earlier: string[] = []): string[] {
 /** The commands beside backing up: schedule, notify, completion, help. */
 export function addEverydayCommands({ program, add, run }: Building): void {
   const schedule = group(program, 'schedule', 'backups by themselves: crontab line or systemd timer for this config')
-  add('show', 'what the config asks for and what is installed', schedule).action(
-    run(async () => (await import('./commands/schedule.js')).scheduleShow),
-  )
+  add('show', 'what the config asks for and what is installed', schedule)
+    .addHelpText('after', examples('kfbackup schedule show'))
+    .action(run(async () => (await import('./commands/schedule.js')).scheduleShow))
   add('install', 'install or renew the timer', schedule)
     .addOption(new Option('--with <scheduler>', 'instead of what fits this machine').choices(['cron', 'systemd']))
     .option('--user', "systemd: a timer of the user's own manager, also for root")
@@ -38,22 +39,34 @@ export function addEverydayCommands({ program, add, run }: Building): void {
     .option('--credential <name=file>', 'systemd: hand a secret over as a credential (repeatable)', collect)
     .addHelpText(
       'after',
-      '\nExamples:\n  kfbackup schedule install\n  kfbackup schedule install --env-file ~/.config/kfbackup/env\n' +
-        '  sudo kfbackup schedule install --with systemd --run-as backup -c /etc/kfbackup/acme.yaml',
+      examples(
+        'kfbackup schedule install',
+        'kfbackup schedule install --env-file ~/.config/kfbackup/env',
+        'sudo kfbackup schedule install --with systemd --run-as backup -c /etc/acme.yaml',
+      ),
     )
     .action(run(async () => (await import('./commands/schedule.js')).scheduleInstall))
-  add('remove', 'take the timer away', schedule).action(run(async () => (await import('./commands/schedule.js')).scheduleRemove))
+  add('remove', 'take the timer away', schedule)
+    .addHelpText('after', examples('kfbackup schedule remove'))
+    .action(run(async () => (await import('./commands/schedule.js')).scheduleRemove))
 
   const notify = group(program, 'notify', 'mail, webhooks, healthchecks, items in Kissflow')
-  add('test', 'send a sample of every message to every channel', notify).action(
-    run(async () => (await import('./commands/notify.js')).notifyTest),
-  )
+  add('test', 'send a sample of every message to every channel', notify)
+    .addHelpText('after', examples('kfbackup notify test'))
+    .action(run(async () => (await import('./commands/notify.js')).notifyTest))
 
   program
     .command('completion')
     .description('print a completion script, made from this very program')
     .addArgument(new Argument('<shell>').choices(['bash', 'zsh', 'fish']))
-    .addHelpText('after', '\nExample:\n  source <(kfbackup completion bash)')
+    .addHelpText(
+      'after',
+      examples(
+        'source <(kfbackup completion bash)',
+        'kfbackup completion zsh > ~/.zfunc/_kfbackup',
+        'kfbackup completion fish > ~/.config/fish/completions/kfbackup.fish',
+      ),
+    )
     .action(
       run(async () => {
         const { completionCommand } = await import('./commands/completion.js')
@@ -64,6 +77,7 @@ export function addEverydayCommands({ program, add, run }: Building): void {
     .helpCommand(false)
     .command('help [words...]')
     .description('help on a command or topic: config, exit-codes, encryption, restore, scheduling, troubleshooting')
+    .addHelpText('after', examples('kfbackup help restore', 'kfbackup help run'))
     .action(
       run(async () => {
         const { helpCommand } = await import('./commands/help-topics.js')

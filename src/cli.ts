@@ -2,6 +2,7 @@ import { Command } from 'commander'
 import { addAdminCommands } from './cli-admin.js'
 import { addBackupCommands } from './cli-backups.js'
 import { addEverydayCommands } from './cli-everyday.js'
+import { COMMON_OPTIONS, examples, groupCommands, HELP_LAYOUT } from './cli-help.js'
 import { addReadingCommands } from './cli-reading.js'
 import type { CommandContext, GlobalFlags } from './commands/command-context.js'
 import type { DemoCommandOptions } from './commands/demo.js'
@@ -39,6 +40,11 @@ export function buildProgram(deps: ProgramDeps): Command {
     .exitOverride()
     .configureOutput({ writeErr: () => {} })
     .showSuggestionAfterError(true)
+    .configureHelp(HELP_LAYOUT)
+    .addHelpText(
+      'after',
+      '\nBegin with kfbackup demo: it needs no account. kfbackup help config, exit-codes,\nencryption, restore, scheduling and troubleshooting tell more.',
+    )
 
   const contextOf = (command: Command): CommandContext => ({
     flags: givenFlags(command),
@@ -69,6 +75,7 @@ export function buildProgram(deps: ProgramDeps): Command {
       .description(description)
       .exitOverride()
       .configureOutput({ writeErr: () => {} })
+      .optionsGroup(COMMON_OPTIONS)
       .option('-c, --config <file>', 'config file')
       .option('--json', 'JSON Lines on stdout')
       .option('-q, --quiet', 'say nothing unless something is wrong')
@@ -76,11 +83,20 @@ export function buildProgram(deps: ProgramDeps): Command {
       .option('--no-color', 'no colours')
       .option('--log-file <file>', 'also write the log here')
       .option('--state-dir <dir>', 'where runs, locks and history are kept')
+      .optionsGroup('Options:')
 
   add('run', 'one backup; continues an unfinished one by itself')
     .option('--fresh', 'start over instead of continuing')
     .option('--if-due', 'do nothing unless schedule.every has passed since the last good backup')
     .option('--lock-wait <duration>', 'wait this long for another run to end, as 10m')
+    .addHelpText(
+      'after',
+      examples(
+        'kfbackup run',
+        'kfbackup run --if-due --quiet          # what a timer calls',
+        'kfbackup run --json | jq -r \'select(.message_type=="summary").status\'',
+      ),
+    )
     .action(run<RunCommandOptions>(async () => (await import('./commands/run.js')).runCommand))
   add('sandbox', 'a Kissflow account on this machine, for trying things out')
     .option('--port <n>', 'loopback port; a free one unless told')
@@ -91,11 +107,20 @@ export function buildProgram(deps: ProgramDeps): Command {
     .option('--seed <n>', 'the same seed gives the same account (default: 1)')
     .option('--file-size <size>', 'adds one attachment of this size, as 5GB')
     .option('--record-calls', 'keeps every call for GET /_sandbox/log')
+    .addHelpText(
+      'after',
+      examples(
+        'kfbackup sandbox --port 8080 --items 5000',
+        'kfbackup sandbox --rate-limit 400 --latency 50ms',
+        'kfbackup sandbox --faults chaos:0.1,poison-file=2',
+      ),
+    )
     .addHelpText('after', FAULTS_HELP)
     .action(run<SandboxCommandOptions>(async () => (await import('./commands/sandbox.js')).sandboxCommand))
 
   add('demo', 'a full backup of a sandbox account into ./kfbackup-demo, verified; needs no keys and no network')
     .option('--items <n>', 'records of the whole account (default: 1200)')
+    .addHelpText('after', examples('kfbackup demo', 'kfbackup demo --items 5000'))
     .action(run<DemoCommandOptions>(async () => (await import('./commands/demo.js')).demoCommand))
 
   const config = program
@@ -107,43 +132,55 @@ export function buildProgram(deps: ProgramDeps): Command {
     .action(() => {
       throw new UsageError('config needs one of: show, validate, path, schema.', { hint: 'See kfbackup config --help.' })
     })
-  add('show', 'every value with its origin, secrets masked', config).action(
-    run(async () => (await import('./commands/config.js')).configShowCommand),
-  )
+  add('show', 'every value with its origin, secrets masked', config)
+    .addHelpText('after', examples('kfbackup config show -c acme.yaml'))
+    .action(run(async () => (await import('./commands/config.js')).configShowCommand))
   add('validate', 'check the file', config)
     .option('--secrets', 'also read every secret: files, commands, variables')
+    .addHelpText('after', examples('kfbackup config validate', 'kfbackup config validate --secrets -c acme.yaml'))
     .action(run(async () => (await import('./commands/config.js')).configValidateCommand))
-  add('path', 'the file in use', config).action(run(async () => (await import('./commands/config.js')).configPathCommand))
-  add('schema', 'JSON Schema of the file, for editors', config).action(
-    run(async () => (await import('./commands/config.js')).configSchemaCommand),
-  )
+  add('path', 'the file in use', config)
+    .addHelpText('after', examples('kfbackup config path'))
+    .action(run(async () => (await import('./commands/config.js')).configPathCommand))
+  add('schema', 'JSON Schema of the file, for editors', config)
+    .addHelpText('after', examples('kfbackup config schema > kfbackup.schema.json'))
+    .action(run(async () => (await import('./commands/config.js')).configSchemaCommand))
 
   const history = add('history', 'past runs, the newest first')
     .option('--limit <n>', 'how many runs (default 20)')
     .option('--since <date|span>', 'runs since 2026-01-31, or since 30d ago')
     .option('--status <status...>', 'only runs that ended so: completed, incomplete, failed, canceled, interrupted')
+    .addHelpText(
+      'after',
+      examples('kfbackup history --since 90d', 'kfbackup history --status failed incomplete', 'kfbackup history show latest'),
+    )
     .action(run(async () => (await import('./commands/history.js')).historyCommand))
-  add(
-    'show <run>',
-    'one run: categories, counts by flow, gaps, files, event log; <run> is an id, its beginning, or latest',
-    history,
-  ).action(run(async () => (await import('./commands/history-show.js')).historyShowCommand, 'run'))
-  add('rebuild', 'add the backups at the destination that the history does not know', history).action(
-    run(async () => (await import('./commands/history-rebuild.js')).historyRebuildCommand),
-  )
+  add('show <run>', 'one run: categories, counts by flow, gaps, files, event log; <run> is an id, its beginning, or latest', history)
+    .addHelpText('after', examples('kfbackup history show latest', 'kfbackup history show 20261123T0230 --json'))
+    .action(run(async () => (await import('./commands/history-show.js')).historyShowCommand, 'run'))
+  add('rebuild', 'add the backups at the destination that the history does not know', history)
+    .addHelpText('after', examples('kfbackup history rebuild'))
+    .action(run(async () => (await import('./commands/history-rebuild.js')).historyRebuildCommand))
   add('status', 'the run in progress, or the last one')
     .option('--watch', 'go on until the run ends')
     .option('--max-age <span>', 'exit 5 when no good backup is that young, for example 26h')
+    .addHelpText(
+      'after',
+      examples('kfbackup status --watch', 'kfbackup status --max-age 26h --quiet   # for monitoring: exit 5 when overdue'),
+    )
     .action(run(async () => (await import('./commands/status.js')).statusCommand))
   add('cancel', 'ask the running backup to stop; the next run continues it')
     .option('--discard', 'throw away what it has collected')
+    .addHelpText('after', examples('kfbackup cancel', 'kfbackup cancel --discard'))
     .action(run(async () => (await import('./commands/cancel.js')).cancelCommand))
   add('unlock', 'remove a lock whose owner is gone')
     .option('--force', 'also a lock of another host, when you know that it is dead')
+    .addHelpText('after', examples('kfbackup unlock', 'kfbackup unlock --force'))
     .action(run(async () => (await import('./commands/unlock.js')).unlockCommand))
   addBackupCommands({ program, add, run })
   addAdminCommands({ add, run })
   addReadingCommands({ program, add, run })
   addEverydayCommands({ program, add, run })
+  groupCommands(program)
   return program
 }

@@ -29,8 +29,6 @@ const PACKAGE_HOME: Record<string, string[]> = {
   'cli-progress': ['ui'],
   chalk: ['ui'],
   undici: ['http'],
-  yazl: ['archive'],
-  yauzl: ['archive'],
   conf: ['config'],
   zod: ['config'],
   yaml: ['config'],

@@ -31,6 +31,7 @@ export class AppendLog {
   private pendingBytes = 0
   /** Text behind `pending`: lines are joined as text and turned into bytes a frame at a time. */
   private pendingText = ''
+  private scratch = Buffer.alloc(0)
   private fileBytes: number
 
   constructor(path: string, options: AppendLogOptions = {}) {
@@ -54,18 +55,15 @@ export class AppendLog {
 
   /** Writes what is pending and returns the length of the file. */
   flush(): number {
+    if (this.pending.length === 0) {
+      if (this.pendingText !== '') this.writeText()
+      return this.fileBytes
+    }
     this.takeText()
-    if (this.pendingBytes === 0) return this.fileBytes
     const plain = Buffer.concat(this.pending)
-    const payload = this.cipher === undefined ? plain : this.cipher.seal(plain)
-    const frame = Buffer.allocUnsafe(HEADER_BYTES + payload.length)
-    frame.writeUInt32LE(payload.length, 0)
-    frame.writeUInt32LE(crc32(payload), 4)
-    payload.copy(frame, HEADER_BYTES)
-    writeFully(this.fd, frame, this.fileBytes)
-    this.fileBytes += frame.length
     this.pending = []
     this.pendingBytes = 0
+    this.writeFrame(plain)
     return this.fileBytes
   }
 
@@ -114,6 +112,24 @@ export class AppendLog {
     this.pending.push(bytes)
     this.pendingBytes += bytes.length
     this.pendingText = ''
+  }
+
+  /** Turns text into bytes in one buffer that is used again: millions of lines pass here. */
+  private writeText(): void {
+    const text = this.pendingText
+    this.pendingText = ''
+    if (text.length * 3 > this.scratch.length) this.scratch = Buffer.allocUnsafeSlow(text.length * 3)
+    this.writeFrame(this.scratch.subarray(0, this.scratch.write(text)))
+  }
+
+  private writeFrame(plain: Buffer): void {
+    const payload = this.cipher === undefined ? plain : this.cipher.seal(plain)
+    const header = Buffer.allocUnsafe(HEADER_BYTES)
+    header.writeUInt32LE(payload.length, 0)
+    header.writeUInt32LE(crc32(payload), 4)
+    writeFully(this.fd, header, this.fileBytes)
+    writeFully(this.fd, payload, this.fileBytes + HEADER_BYTES)
+    this.fileBytes += HEADER_BYTES + payload.length
   }
 
   private readFully(into: Buffer, position: number): void {

@@ -1,4 +1,4 @@
-import { deflateBlock, WINDOW_BYTES, worstDeflateBytes } from './deflate.js'
+import { type DeflateLevel, deflateBlock, WINDOW_BYTES, worstDeflateBytes } from './deflate.js'
 
 export const BLOCK_BYTES = 256 * 1024
 /** As many as the thread pool has threads: with two, the pool ran dry whenever the main thread was busy hashing (361 ms a 64 MB against 281). */
@@ -15,6 +15,7 @@ interface Slot {
  */
 export class BlockDeflater {
   private readonly emit: (compressed: Buffer) => void
+  private readonly level: DeflateLevel
   private readonly slots: Slot[] = []
   private readonly free: Buffer[] = []
   private block: Buffer
@@ -23,8 +24,9 @@ export class BlockDeflater {
   private failure: Error | undefined
   private wake: (() => void) | undefined
 
-  constructor(emit: (compressed: Buffer) => void) {
+  constructor(emit: (compressed: Buffer) => void, { level }: { level: DeflateLevel }) {
     this.emit = emit
+    this.level = level
     this.block = this.takeBlock()
   }
 
@@ -64,7 +66,7 @@ export class BlockDeflater {
     if (content.length > 0) onBlock(content)
     const slot: Slot = { inputBytes: content.length, output: undefined }
     this.slots.push(slot)
-    deflateBlock(content, this.dictionary, last).then(
+    deflateBlock(content, { dictionary: this.dictionary, last, level: this.level }).then(
       (output) => {
         slot.output = output
         this.free.push(block)

@@ -1,5 +1,6 @@
 import { BlockDeflater } from './block-deflater.js'
 import type { ByteQueue } from './byte-queue.js'
+import type { DeflateLevel } from './deflate.js'
 import { type EntrySums, RunningSums } from './running-sums.js'
 import * as format from './zip-format.js'
 
@@ -29,14 +30,21 @@ export class DeflatedEntry {
   private readonly countBlock = (block: Buffer): void => this.sums.update(block)
   private writtenBytes = 0
 
-  constructor(zip: DeflatedEntryHost, entry: format.ZipEntryHeader, onEnd: (entry: format.ZipEntryHeader) => void) {
+  constructor(
+    zip: DeflatedEntryHost,
+    entry: format.ZipEntryHeader,
+    { level, onEnd }: { level: DeflateLevel; onEnd: (entry: format.ZipEntryHeader) => void },
+  ) {
     this.zip = zip
     this.entry = entry
     this.onEnd = onEnd
-    this.deflater = new BlockDeflater((compressed) => {
-      entry.compressedBytes += compressed.length
-      zip.output.write(compressed)
-    })
+    this.deflater = new BlockDeflater(
+      (compressed) => {
+        entry.compressedBytes += compressed.length
+        zip.output.write(compressed)
+      },
+      { level },
+    )
   }
 
   /** True when compressing or the output is behind: await `ready` before writing on. */

@@ -1,14 +1,21 @@
-import { worstDeflateBytes } from './deflate.js'
+import { type DeflateLevel, worstDeflateBytes } from './deflate.js'
 import type { DeflatedEntry } from './deflated-entry.js'
 import { MAX_PREPARED_BYTES, type PreparedEntry, prepareEntry } from './prepare-entry.js'
 import type { EntrySums } from './running-sums.js'
+
+export interface EntryOptions {
+  /** It may pass 4 GiB, so it gets ZIP64 fields from the start. */
+  mayBeHuge: boolean
+  /** Default BLOCK_LEVEL. */
+  level?: DeflateLevel
+}
 
 /** What the entry needs of the ZIP around it. */
 export interface EntryHost {
   readonly closedBytes: number
   entryBytes(path: Buffer, dataBytes: number): number
   addPrepared(path: Buffer, entry: PreparedEntry): Promise<void>
-  openDeflated(path: Buffer, options: { mayBeHuge: boolean }): DeflatedEntry
+  openDeflated(path: Buffer, options: EntryOptions): DeflatedEntry
 }
 
 /**
@@ -18,15 +25,15 @@ export interface EntryHost {
 export class EntryWriter {
   private readonly zip: EntryHost
   private readonly path: Buffer
-  private readonly mayBeHuge: boolean
+  private readonly options: EntryOptions
   private held: Buffer[] = []
   private heldBytes = 0
   private deflated: DeflatedEntry | undefined
 
-  constructor(zip: EntryHost, path: Buffer, options: { mayBeHuge: boolean }) {
+  constructor(zip: EntryHost, path: Buffer, options: EntryOptions) {
     this.zip = zip
     this.path = path
-    this.mayBeHuge = options.mayBeHuge
+    this.options = options
   }
 
   /** True when the output is behind: await `ready` before writing on. */
@@ -69,7 +76,7 @@ export class EntryWriter {
   }
 
   private startDeflating(): DeflatedEntry {
-    this.deflated = this.zip.openDeflated(this.path, { mayBeHuge: this.mayBeHuge })
+    this.deflated = this.zip.openDeflated(this.path, this.options)
     for (const bytes of this.held) this.deflated.write(bytes)
     this.held = []
     return this.deflated

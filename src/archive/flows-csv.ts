@@ -18,7 +18,7 @@ function inert(cell: string): string {
 }
 
 function line(cells: string[]): Buffer {
-  return Buffer.from(stringify([cells], { record_delimiter: 'windows' }))
+  return Buffer.from(stringify([cells], { record_delimiter: 'windows', quoted_match: /[\r\n]/ }))
 }
 
 /** Kissflow's index of flows: UTF-8, CRLF, RFC 4180. */

@@ -1,8 +1,9 @@
 import { rmSync } from 'node:fs'
 import { AppendLog, type FrameCipher } from './append-log.js'
 import { ByteQueue } from './byte-queue.js'
+import { BLOCK_LEVEL } from './deflate.js'
 import { DeflatedEntry } from './deflated-entry.js'
-import { EntryWriter } from './entry-writer.js'
+import { type EntryOptions, EntryWriter } from './entry-writer.js'
 import type { PreparedEntry } from './prepare-entry.js'
 import { type EntrySums, RunningSums } from './running-sums.js'
 import * as format from './zip-format.js'
@@ -73,20 +74,20 @@ export class ZipWriter {
     return sums.finish()
   }
 
-  /** Opens an entry of unknown size. `mayBeHuge`: it may pass 4 GiB, so it gets ZIP64 fields from the start. */
-  openEntry(path: Buffer, options: { mayBeHuge: boolean }): EntryWriter {
+  /** Opens an entry of unknown size. */
+  openEntry(path: Buffer, options: EntryOptions): EntryWriter {
     return new EntryWriter(this, path, options)
   }
 
   /** Opens an entry that is deflated as it comes, for contents known to be long. `openEntry` holds short ones back. */
-  openDeflated(path: Buffer, options: { mayBeHuge: boolean }): DeflatedEntry {
+  openDeflated(path: Buffer, options: EntryOptions): DeflatedEntry {
     const header = {
       ...this.header(path, { method: format.DEFLATED, crc32: 0, bytes: 0, compressedBytes: 0 }),
       streamed: true,
       zip64: options.mayBeHuge,
     }
     this.output.write(format.localHeader(header))
-    return new DeflatedEntry(this, header, (finished) => this.record(finished))
+    return new DeflatedEntry(this, header, { level: options.level ?? BLOCK_LEVEL, onEnd: (finished) => this.record(finished) })
   }
 
   /** Writes the central directory and ends the output; returns the size of the ZIP in bytes. */

@@ -1,5 +1,6 @@
 import type { StorageConfig } from '../config/types.js'
-import { createStorage, type StorageOptions } from '../storage/open.js'
+import { LocalStorage } from '../storage/local.js'
+import type { StorageOptions } from '../storage/open.js'
 import type { Storage } from '../storage/storage.js'
 
 /** The configured destination as the storage layer takes it, with its secrets read. */
@@ -16,5 +17,8 @@ export async function storageOptions(config: StorageConfig, signal: AbortSignal)
 
 /** The configured destination. Nothing is asked of it yet; its SDK is loaded when it is. */
 export async function openStorage(config: StorageConfig, signal: AbortSignal): Promise<Storage> {
+  // The remote kinds bring 15 files with them.
+  if (config.mode === 'local') return new LocalStorage(config.path)
+  const { createStorage } = await import('../storage/open.js')
   return createStorage(await storageOptions(config, signal))
 }

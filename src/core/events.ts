@@ -82,6 +82,8 @@ export interface RunSummary {
   bytes: number
   parts: number
   apiCalls: number
+  /** Calls the account's figures ask for, without trouble; beside those made it shows what trouble cost. */
+  plannedCalls: number
   callsRepeated: number
   throttled: number
   /** Gaps that `accept` does not name. */

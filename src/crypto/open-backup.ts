@@ -103,7 +103,7 @@ async function findPassphrase(block: OpensslBlock, passphrases: readonly string[
   throw new WrongKeyError(
     passphrases.length === 1 ? 'The passphrase does not open this backup.' : 'None of the passphrases opens this backup.',
     {
-      hint: 'Give the passphrase this backup was made with; older ones may be listed in encryption.oldPassphrases.',
+      hint: 'Give the passphrase this backup was made with; older ones may be listed in encryption.oldPassphrases. If it is the right one, backup.json was changed; Readme.txt has the commands that open the parts without it.',
     },
   )
 }

@@ -46,9 +46,11 @@ export interface TransportOptions {
 const TIMEOUTS: Timeouts = { connectMs: 10_000, headersMs: 60_000, bodyStallMs: 60_000 }
 const KEEP_ALIVE_MS = 30_000
 
-/** Keep-alive connections over undici, through the environment's proxy where one is set; this machine is always reached straight. */
+/**
+ * Keep-alive connections over undici, through the environment's proxy where one is set; this machine is always reached straight. Only the
+ * parts of undici that send are loaded: the whole of it costs as long as starting Node, and half of its 111 files are fetch, caches and mocks.
+ */
 export async function createTransport({ connections, env, timeouts = TIMEOUTS }: TransportOptions): Promise<Transport> {
-  const { Agent, EnvHttpProxyAgent } = await import('undici')
   const options = {
     connections,
     connect: { timeout: timeouts.connectMs },
@@ -58,12 +60,16 @@ export async function createTransport({ connections, env, timeouts = TIMEOUTS }:
     pipelining: 1,
   }
   const proxies = readProxies(env)
+  const [{ default: Agent }, { default: send }] = await Promise.all([
+    import('undici/lib/dispatcher/agent.js'),
+    import('undici/lib/api/api-request.js'),
+  ])
   const direct: Dispatcher = new Agent(options)
   // Empty where unset: undici would otherwise look into the process's own environment.
   const proxied: Dispatcher =
     proxies === undefined
       ? direct
-      : new EnvHttpProxyAgent({
+      : new (await import('undici')).EnvHttpProxyAgent({
           ...options,
           httpProxy: proxies.http ?? '',
           httpsProxy: proxies.https ?? '',
@@ -74,7 +80,7 @@ export async function createTransport({ connections, env, timeouts = TIMEOUTS }:
     async request({ origin, path }, request, signal) {
       const dispatcher = isDirect(origin) ? direct : proxied
       try {
-        const response = await dispatcher.request({
+        const response = await send.call(dispatcher, {
           origin,
           path,
           method: request.method,

@@ -2,7 +2,7 @@ import { isUtf8 } from 'node:buffer'
 import { WrongHostError } from '../errors.js'
 import type { Caller } from '../http/caller.js'
 import { decodedBody } from '../http/decode-body.js'
-import { BadBodyError, HttpStatusError } from '../http/http-error.js'
+import { BadBodyError, HttpStatusError, isTransient } from '../http/http-error.js'
 import { parseHttpDate, parseRetryAfter } from '../http/retry-after.js'
 import { readBody, type Transport, type WireResponse } from '../http/transport.js'
 import { buildPath, ENDPOINTS, type EndpointName, type EndpointSpec, type PathValues } from './endpoints.js'
@@ -27,6 +27,8 @@ export interface ClientDeps {
   abortInFlight: AbortSignal
   /** Before each request to the account; `key` names the call, the same in every process. */
   onCallStart?: (key: string) => void
+  /** After a request that came to nothing: whoever makes the call again repeats no answer. Not called for one that was aborted. */
+  onCallFailed?: (key: string) => void
 }
 
 /** One call: which endpoint, with which values. */
@@ -92,10 +94,19 @@ export class KissflowClient {
   /** Runs a task under the retry owner and turns what ends the run into the errors that say so. */
   async run<T>(name: string, task: () => Promise<T>, priority: number, stop: AbortSignal): Promise<T> {
     try {
-      return await this.deps.caller.call(name, task, { priority }, stop)
+      return await this.deps.caller.call(name, () => this.attempt(name, task), { priority }, stop)
     } catch (error) {
       const { origin, options, deps } = this
       throw translate(error, name, { origin, accountId: options.accountId, wasHeard: deps.caller.hasHeardFromServer })
+    }
+  }
+
+  private async attempt<T>(name: string, task: () => Promise<T>): Promise<T> {
+    try {
+      return await task()
+    } catch (error) {
+      if (isTransient(error) && !this.deps.abortInFlight.aborted) this.deps.onCallFailed?.(name)
+      throw error
     }
   }
 

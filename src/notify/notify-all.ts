@@ -2,12 +2,7 @@ import { BackupError } from '../errors.js'
 import { redact, secretPartsOf } from '../util/mask-url.js'
 import { printable } from '../util/printable.js'
 import type { ChannelOptions, ChannelResult, NotifyDeps } from './channels.js'
-import { sendEmail } from './email.js'
-import { pingHealthchecks } from './healthchecks.js'
-import { createKissflowItem } from './kissflow-item.js'
 import type { NotificationMessage } from './message.js'
-import { writePrometheusFile } from './prometheus.js'
-import { sendWebhook } from './webhook.js'
 
 /** No channel may hold up the end of a run longer than this. */
 const CHANNEL_DEADLINE_MS = 60_000
@@ -19,6 +14,7 @@ interface Channel {
   send: (signal: AbortSignal) => Promise<string>
 }
 
+/** The channels to tell; each one's code is loaded when it is used: most runs have one or none. */
 function channelsFor(message: NotificationMessage, channels: ChannelOptions, deps: NotifyDeps): Channel[] {
   const { email, webhooks = [], healthchecks, kissflow, prometheus, detail } = channels
   const options = { ...deps, detail }
@@ -26,27 +22,43 @@ function channelsFor(message: NotificationMessage, channels: ChannelOptions, dep
   // A sample goes everywhere, whatever `on` says: it is there to show that the channel works.
   if (message.sample === true || channels.on.includes(message.event)) {
     if (email !== undefined) {
-      list.push({ name: 'email', secrets: secretPartsOf(email.smtp), send: (signal) => sendEmail(message, email, options, signal) })
+      list.push({
+        name: 'email',
+        secrets: secretPartsOf(email.smtp),
+        send: async (signal) => (await import('./email.js')).sendEmail(message, email, options, signal),
+      })
     }
     for (const [index, webhook] of webhooks.entries()) {
       list.push({
         name: webhook.name ?? `webhook ${index + 1} (${webhook.format})`,
         secrets: secretPartsOf(webhook.url),
-        send: (signal) => sendWebhook(message, webhook, options, signal),
+        send: async (signal) => (await import('./webhook.js')).sendWebhook(message, webhook, options, signal),
       })
     }
     if (kissflow !== undefined) {
       const secrets = [kissflow.accessKeyId, kissflow.accessKeySecret]
-      list.push({ name: 'kissflow', secrets, send: (signal) => createKissflowItem(message, kissflow, options, signal) })
+      list.push({
+        name: 'kissflow',
+        secrets,
+        send: async (signal) => (await import('./kissflow-item.js')).createKissflowItem(message, kissflow, options, signal),
+      })
     }
   }
   if (healthchecks !== undefined) {
     const secrets = secretPartsOf(healthchecks)
-    list.push({ name: 'healthchecks', secrets, send: (signal) => pingHealthchecks(message, healthchecks, options, signal) })
+    list.push({
+      name: 'healthchecks',
+      secrets,
+      send: async (signal) => (await import('./healthchecks.js')).pingHealthchecks(message, healthchecks, options, signal),
+    })
   }
   // A sample would overwrite real figures.
   if (prometheus !== undefined && message.sample !== true) {
-    list.push({ name: 'prometheus', secrets: [], send: async () => writePrometheusFile(message, prometheus) })
+    list.push({
+      name: 'prometheus',
+      secrets: [],
+      send: async () => (await import('./prometheus.js')).writePrometheusFile(message, prometheus),
+    })
   }
   return list.filter(({ name }) => deps.skip?.has(name) !== true)
 }

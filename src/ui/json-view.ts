@@ -61,6 +61,7 @@ export function summaryMessage(command: string, summary: RunSummary): Record<str
     bytes: summary.bytes,
     parts: summary.parts,
     api_calls: summary.apiCalls,
+    planned_calls: summary.plannedCalls,
     calls_repeated: summary.callsRepeated,
     throttled: summary.throttled,
     gaps: summary.gaps,

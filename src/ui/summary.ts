@@ -1,7 +1,7 @@
 import type { RunSummary } from '../core/events.js'
 import { printable } from '../util/printable.js'
 import { wrapText } from '../util/text-width.js'
-import { counted, formatBytes, formatDuration } from '../util/units.js'
+import { counted, formatBytes, formatCount, formatDuration } from '../util/units.js'
 import { noPaint, type Paint } from './paint.js'
 
 const LABEL_COLUMNS = 13
@@ -19,7 +19,10 @@ function contents(summary: RunSummary): string {
 }
 
 function effort(summary: RunSummary): string {
-  const parts = [formatDuration(summary.durationSeconds * 1000), counted(summary.apiCalls, 'API call')]
+  const parts = [
+    formatDuration(summary.durationSeconds * 1000),
+    `${counted(summary.apiCalls, 'API call')} (${formatCount(summary.plannedCalls)} planned)`,
+  ]
   if (summary.resumed) parts.push(`continued after an interruption with ${counted(summary.callsRepeated, 'call')} repeated`)
   if (summary.throttled > 0) parts.push(`slowed down by Kissflow ${counted(summary.throttled, 'time')}`)
   return parts.join(', ')

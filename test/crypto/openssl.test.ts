@@ -92,6 +92,7 @@ describe('the openssl format', () => {
     65_537,
     131_072,
     131_073,
+    5_000_000,
   ]
   it.each(sizes)('gives back %i bytes, whole and by stock openssl', async (bytes) => {
     const plain = noise(bytes)

@@ -54,6 +54,9 @@ export interface Baseline {
   content: BackupContent
 }
 
+/** Gives a folder with the same backup as plain ZIPs. */
+export type OpenBackup = (folder: string) => Promise<string>
+
 /** What two backups of the same account must have in common. */
 export interface BackupContent {
   /** Name to SHA-256 of the data parts. */
@@ -68,7 +71,9 @@ function unzipEntry(zip: string, entry: string): string {
   return execFileSync('unzip', ['-p', zip, entry], { encoding: 'utf8', maxBuffer: 1 << 28 })
 }
 
-export function readContent(backup: string): BackupContent {
+/** Reads what backups of one account have in common; `open` turns an encrypted one into plain ZIPs first. */
+export async function readContent(folder: string, open: OpenBackup = (given) => Promise.resolve(given)): Promise<BackupContent> {
+  const backup = await open(folder)
   const names = readdirSync(backup).filter((name) => DATA_PART.test(name))
   const parts = new Map(names.map((name) => [name, sha256(readFileSync(join(backup, name)))]))
   const zip = join(backup, 'Index.zip')
@@ -76,7 +81,9 @@ export function readContent(backup: string): BackupContent {
     ['flows.csv', 'entries.jsonl', 'records.jsonl', 'gaps.json'].map((entry) => [entry, sha256(unzipEntry(zip, entry))]),
   )
   const { packed, parts: listed, categories } = JSON.parse(unzipEntry(zip, 'manifest.json')) as Record<string, unknown>
-  return { parts, index: { ...index, manifest: sha256(JSON.stringify({ packed, listed, categories })) } }
+  // What the manifest lists is the parts as stored: an encrypted one has other bytes each time.
+  const partNames = (listed as { name: string }[]).map(({ name }) => name.replace(/\..*$/, ''))
+  return { parts, index: { ...index, manifest: sha256(JSON.stringify({ packed, partNames, categories })) } }
 }
 
 /** The calls the sandbox saw, by method and URL. */
@@ -105,7 +112,7 @@ export async function makeBaseline(sandbox: Sandbox, config: Record<string, unkn
     })
     if (ended.code !== 0) throw new Error(`the uninterrupted run ended with ${ended.code}: ${ended.stderr}`)
     const [backup = ''] = workspace.backupFolders()
-    return { ops, calls: callCounts(sandbox), totalCalls: sandbox.stats().calls, content: readContent(backup) }
+    return { ops, calls: callCounts(sandbox), totalCalls: sandbox.stats().calls, content: await readContent(backup) }
   } finally {
     await workspace.close()
   }
@@ -130,17 +137,30 @@ function inFlight(workspace: Workspace): Map<string, string> {
   return found
 }
 
+function keyOf(call: string): string {
+  return sha256(call).slice(0, 2 * KEY_BYTES)
+}
+
 /** Notes what was in flight at a kill, and how much of it the killed process began without the account ever seeing it. */
-function noteInFlight(workspace: Workspace, report: TrialReport, before: { slots: Map<string, string>; calls: number }): void {
+function noteInFlight(
+  workspace: Workspace,
+  { report, baseline }: { report: TrialReport; baseline: Baseline },
+  before: { slots: Map<string, string>; calls: number },
+): void {
   const slots = inFlight(workspace)
+  const askedTwice = new Set([...baseline.calls].filter(([, count]) => count > 1).map(([call]) => keyOf(call)))
   const seen = new Set(
     workspace.sandbox
       .log()
       .slice(before.calls)
-      .map(({ method, url }) => sha256(`${method} ${url}`).slice(0, 2 * KEY_BYTES)),
+      .map(({ method, url }) => keyOf(`${method} ${url}`)),
   )
   report.inFlight.push(slots.size)
-  for (const [key, slot] of slots) if (before.slots.get(key) !== slot && !seen.has(key)) report.neverArrived++
+  for (const [key, slot] of slots) {
+    if (before.slots.get(key) === slot) continue
+    if (!seen.has(key)) report.neverArrived++
+    else if (askedTwice.has(key)) report.unsure++
+  }
 }
 
 /** What is wrong with the destination right after a kill; whatever has a final name must be whole. */
@@ -185,87 +205,132 @@ export interface TrialReport {
   repeated: number
   /** Calls that a killed process had noted as begun and the account never saw. */
   neverArrived: number
+  /** The same of lists that every run asks for twice: whether the first or the second of them arrived, nobody can tell. */
+  unsure: number
   totalCalls: number
   /** Everything that is not as it must be. */
   problems: string[]
 }
 
-/** The point at which the next process is killed: the first half of the kills while collecting, then while packing, then while committing; some right at the start of the resume. */
+/** Where the next process is killed: the first ones while collecting, then while packing, then while committing; some right at the start of a resume. */
 function nextPoint(dice: Dice, { ops }: Baseline, kill: number, kills: number): Omit<FsPlan, 'action'> {
   const when = dice.pick(['before', 'half', 'after'] as const)
   const share = kill / kills
-  if (kill > 0 && dice.below(4) === 0) return { phase: 'all', nth: 1 + dice.below(60), when }
-  if (share < 0.5) return { phase: 'collect', nth: 1 + dice.below(Math.ceil((ops.collect * 3) / kills)), when }
-  if (share < 0.8) return { phase: 'pack', nth: 1 + dice.below(ops.pack), when }
-  return { phase: 'commit', nth: 1 + dice.below(ops.commit), when }
+  if (kill > 0 && dice.below(5) === 0) return { phase: 'all', nth: 1 + dice.below(60), when }
+  if (share < 0.45) return { phase: 'collect', nth: 1 + dice.below(Math.ceil((ops.collect * 3) / kills)), when }
+  if (share < 0.7) return { phase: 'pack', nth: 1 + dice.below(Math.ceil(ops.pack * 0.6)), when }
+  return { phase: 'commit', nth: 1 + dice.below(Math.ceil(ops.commit * 0.8)), when }
+}
+
+export interface CrashWorld {
+  sandbox: Sandbox
+  config: Record<string, unknown>
+  /** Of a plain run of the same account. */
+  baseline: Baseline
+  /** For an encrypted backup. */
+  open?: OpenBackup
+  env?: NodeJS.ProcessEnv
+  /** Lets every process run to its end: the trial must then fail. */
+  leaveOutKills?: boolean
 }
 
 /** One run killed up to `kills` times at random points, then finished, and compared with the uninterrupted one. */
-export async function crashTrial(
-  world: { sandbox: Sandbox; config: Record<string, unknown>; baseline: Baseline },
-  dice: Dice,
-  kills: number,
-): Promise<TrialReport> {
+export async function crashTrial(world: CrashWorld, dice: Dice, kills: number): Promise<TrialReport> {
   const { sandbox, baseline } = world
   const workspace = makeWorkspace(sandbox, world.config)
+  Object.assign(workspace.env, world.env)
   sandbox.order({ resetStats: true })
-  const report: TrialReport = { places: [], inFlight: [], summary: {}, repeated: 0, neverArrived: 0, totalCalls: 0, problems: [] }
+  const report: TrialReport = {
+    places: [],
+    inFlight: [],
+    summary: {},
+    repeated: 0,
+    neverArrived: 0,
+    unsure: 0,
+    totalCalls: 0,
+    problems: [],
+  }
   try {
     let last: Ended | undefined
-    for (let kill = 0; kill < kills && last?.code !== 0; kill++) {
+    for (let kill = 0; kill < kills && last?.code !== 0 && !isDone(workspace); kill++) {
       const before = { slots: inFlight(workspace), calls: sandbox.log().length }
-      const { place, ended } = await runAndKill(workspace, nextPoint(dice, baseline, kill, kills))
+      const point = nextPoint(dice, baseline, kill, kills)
+      const { place, ended } =
+        world.leaveOutKills === true ? { place: undefined, ended: await workspace.run() } : await runAndKill(workspace, point)
       last = ended
       if (place === undefined) {
         if (ended.code !== 0) report.problems.push(`a run that was not killed ended with ${ended.code}: ${ended.stderr}`)
         continue
       }
       report.places.push(place)
-      noteInFlight(workspace, report, before)
+      noteInFlight(workspace, { report, baseline }, before)
       for (const problem of problemsAtDestination(workspace, baseline))
         report.problems.push(`${problem}, killed at ${JSON.stringify(place)}`)
     }
+    if (last?.code !== 0 && isDone(workspace)) {
+      // Killed while cleaning up: that backup is made, and another run would make another.
+      report.problems.push(...(await problemsAtEnd(workspace, world)))
+      return report
+    }
     if (last?.code !== 0) last = await workspace.run()
-    finish(workspace, { world, report, last })
+    await finish(workspace, world, { report, last })
   } finally {
     await workspace.close()
   }
   return report
 }
 
-function finish(
-  workspace: Workspace,
-  { world, report, last }: { world: { sandbox: Sandbox; baseline: Baseline }; report: TrialReport; last: Ended },
-): void {
+async function finish(workspace: Workspace, world: CrashWorld, { report, last }: { report: TrialReport; last: Ended }): Promise<void> {
   const { sandbox, baseline } = world
   const { problems } = report
   report.summary = last.summary ?? {}
   report.totalCalls = sandbox.stats().calls
   report.repeated = callsRepeated(callCounts(sandbox), baseline.calls)
+  if (report.places.length === 0) problems.push('no process was killed: this trial proves nothing')
   if (last.code !== 0) {
     problems.push(`the last run ended with ${last.code}: ${last.stderr}`)
     return
   }
-  const folders = workspace.backupFolders()
-  if (folders.length !== 1) problems.push(`there are ${folders.length} backup folders at the end`)
-  const [folder = ''] = folders
-  problems.push(...problemsOfCommitted(folder))
-  const content = readContent(folder)
-  for (const name of new Set([...content.parts.keys(), ...baseline.content.parts.keys()]))
-    if (content.parts.get(name) !== baseline.content.parts.get(name)) problems.push(`${name} differs from an uninterrupted run's`)
-  for (const [entry, hash] of Object.entries(baseline.content.index))
-    if (content.index[entry] !== hash) problems.push(`${entry} of Index.zip differs from an uninterrupted run's`)
+  problems.push(...(await problemsAtEnd(workspace, world)), ...leftovers(workspace).map((left) => `${left} was left in the state folder`))
   const told = Number(report.summary['calls_repeated'])
   const most = report.inFlight.reduce((sum, count) => sum + count, 0)
-  if (told !== report.repeated + report.neverArrived)
-    problems.push(
-      `${told} calls repeated by the summary, ${report.repeated} by the account and ${report.neverArrived} that never reached it`,
-    )
+  const unseen = `${report.neverArrived} to ${report.neverArrived + report.unsure} that never reached it`
+  const least = report.repeated + report.neverArrived
+  if (told < least || told > least + report.unsure)
+    problems.push(`${told} calls repeated by the summary, ${report.repeated} by the account and ${unseen}`)
   const calls = Number(report.summary['api_calls'])
-  if (calls < report.totalCalls || calls > report.totalCalls + report.neverArrived)
-    problems.push(`${calls} API calls by the summary, ${report.totalCalls} by the account and ${report.neverArrived} that never reached it`)
+  if (calls < report.totalCalls || calls > report.totalCalls + report.neverArrived + report.unsure)
+    problems.push(`${calls} API calls by the summary, ${report.totalCalls} by the account and ${unseen}`)
   if (told > most) problems.push(`${told} calls were repeated, ${most} were in flight at the kills`)
-  for (const left of leftovers(workspace)) problems.push(`${left} was left in the state folder`)
+}
+
+/** True when a run of this workspace has marked itself as done. */
+function isDone(workspace: Workspace): boolean {
+  return existsSync(join(workspace.stateDir, 'runs')) && workspace.runs().some((run) => workspace.plan(run)?.['state'] === 'done')
+}
+
+/** What is wrong once a run has come to its end: other content than an uninterrupted one's, a second backup, data left behind. */
+async function problemsAtEnd(workspace: Workspace, { baseline, open }: CrashWorld): Promise<string[]> {
+  const folders = workspace.backupFolders()
+  const [folder = ''] = folders
+  return [
+    ...(folders.length === 1 ? [] : [`there are ${folders.length} backup folders at the end`]),
+    ...problemsOfCommitted(folder),
+    ...differences(await readContent(folder, open), baseline.content),
+  ]
+}
+
+/** Checks that other trials share. */
+export const crashChecks = { atDestination: problemsAtDestination, atEnd: problemsAtEnd, isDone }
+
+/** In what a backup differs from an uninterrupted run's. */
+export function differences(content: BackupContent, baseline: BackupContent): string[] {
+  const problems: string[] = []
+  for (const name of new Set([...content.parts.keys(), ...baseline.parts.keys()]))
+    if (content.parts.get(name) !== baseline.parts.get(name)) problems.push(`${name} differs from an uninterrupted run's`)
+  for (const [entry, hash] of Object.entries(baseline.index))
+    if (content.index[entry] !== hash) problems.push(`${entry} of Index.zip differs from an uninterrupted run's`)
+  return problems
 }
 
 /** What a finished run keeps in the state folder beyond its plan, logs and what `history show` reads. */
@@ -273,4 +338,10 @@ function leftovers(workspace: Workspace): string[] {
   const keeps = /^(?:plan|status|manifest|gaps)\.json$|^events\.jsonl(?:\.1)?$/
   const runs = join(workspace.stateDir, 'runs')
   return readdirSync(runs).flatMap((run) => readdirSync(join(runs, run)).filter((name) => !keeps.test(basename(name))))
+}
+
+/** One line for a report of a trial. */
+export function describeTrial({ places, repeated, neverArrived, summary, totalCalls }: TrialReport, baseline: Baseline): string {
+  const phases = ['collect', 'pack', 'commit'].map((phase) => `${places.filter((place) => place.phase === phase).length} ${phase}`)
+  return `${places.length} kills (${phases.join(', ')}), calls repeated: ${summary['calls_repeated'] ?? 'nothing'} told, ${repeated} seen by the account, ${neverArrived} begun and never sent; ${totalCalls} calls, uninterrupted ${baseline.totalCalls}`
 }

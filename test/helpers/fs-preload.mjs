@@ -9,6 +9,7 @@ import { syncBuiltinESMExports } from 'node:module'
  * @property {'count' | 'kill' | 'fail'} action
  * @property {'all' | 'collect' | 'pack' | 'commit'} phase Which operations count; see `phaseOf`.
  * @property {string[]} [ops] Kinds that count; all unless told.
+ * @property {string} [path] A regular expression that the path of an operation must match to count.
  * @property {number} nth The operation this happens to, from 1.
  * @property {'before' | 'half' | 'after'} [when] Where a killed process stops; `half`: the first half of a write has been written.
  * @property {string} [code] The error of a failing operation.
@@ -18,9 +19,11 @@ import { syncBuiltinESMExports } from 'node:module'
 /** @type {FsPlan} */
 const plan = JSON.parse(process.env.KFBACKUP_TEST_FS ?? '{"roots":[],"action":"count","phase":"all","nth":0}')
 const CONTROL_FD = 3
+const pattern = new RegExp(plan.path ?? '')
 const real = { ...fs }
 const realPromises = { ...fs.promises }
 const COMMIT_FILE = /^(?:flows\.csv|Readme\.txt|SHA256SUMS|backup\.json)(?:\.partial)?$/
+const PART_FILE = /\.(?:zip|aes256cbc|zip\.age)(?:\.partial)?$/
 const ERRNO = { EIO: -5, EACCES: -13, ENOSPC: -28, EDQUOT: -122, EROFS: -30 }
 
 let phase = 'collect'
@@ -32,7 +35,7 @@ const counts = { collect: 0, pack: 0, commit: 0 }
 function phaseOf(path) {
   const parts = path.split('/')
   if (phase !== 'commit' && COMMIT_FILE.test(parts.at(-1)) && path.startsWith(plan.roots[1] ?? '\0')) phase = 'commit'
-  else if (phase === 'collect' && (parts.includes('pack') || path.startsWith(plan.roots[1] ?? '\0'))) phase = 'pack'
+  else if (phase === 'collect' && (parts.includes('pack') || PART_FILE.test(parts.at(-1)))) phase = 'pack'
   return phase
 }
 
@@ -70,7 +73,7 @@ function gate(op, target) {
   const path = pathOf(target)
   if (!plan.roots.some((root) => path.startsWith(root))) return undefined
   const now = phaseOf(path)
-  if (plan.ops !== undefined && !plan.ops.includes(op)) return undefined
+  if ((plan.ops !== undefined && !plan.ops.includes(op)) || !pattern.test(path)) return undefined
   counts[now]++
   if (failing && (op === 'write' || op === 'open' || op === 'sync')) return { path, action: 'fail' }
   if ((plan.phase !== 'all' && plan.phase !== now) || ++reached !== plan.nth || plan.action === 'count') return undefined

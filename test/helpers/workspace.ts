@@ -1,7 +1,8 @@
 import { type ChildProcess, spawn } from 'node:child_process'
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { setTimeout as wait } from 'node:timers/promises'
 import type { SandboxOptions } from '../../src/sandbox/options.js'
 import { type Sandbox, startSandbox } from '../../src/sandbox/server.js'
 
@@ -34,12 +35,20 @@ export interface StartOptions {
   onControl?: (message: Record<string, unknown>, child: ChildProcess) => void
 }
 
+/** Options under which the binary's time goes a hundred times as fast: no test waits. */
+export const FAST_TIME: StartOptions = {
+  preloads: [new URL('fast-time.mjs', import.meta.url).pathname],
+  env: { KFBACKUP_TEST_SPEED: '100' },
+}
+
 /** What fs-preload.mjs is told. */
 export interface FsPlan {
   action: 'count' | 'kill' | 'fail'
   phase: 'all' | 'collect' | 'pack' | 'commit'
   nth: number
   ops?: readonly string[]
+  /** Regular expression on the operation's path. */
+  path?: string
   when?: 'before' | 'half' | 'after'
   code?: string
   stays?: boolean
@@ -113,13 +122,19 @@ export interface Workspace {
   backups: string
   config: string
   env: NodeJS.ProcessEnv
-  /** Writes the config anew; `changes` lie over the default sections. */
+  /** Writes the config anew; `changes` lie over the sections it was made with. */
   configure: (changes?: Record<string, unknown>) => void
   /** Runs the binary with `--json`, this config and this state folder. */
   run: (args?: readonly string[], options?: StartOptions) => Promise<Ended>
   start: (args?: readonly string[], options?: StartOptions) => Started
   /** Folders of the destination. */
   backupFolders: () => string[]
+  /** Ids of the runs in the state folder, oldest first. */
+  runs: () => string[]
+  /** Names in a run's folder. */
+  runFiles: (id: string) => string[]
+  /** A run's plan.json; undefined when there is none. */
+  plan: (id: string) => Record<string, unknown> | undefined
   close: () => Promise<void>
 }
 
@@ -168,6 +183,12 @@ export function makeWorkspace(sandbox: Sandbox, changes: Record<string, unknown>
         return []
       }
     },
+    runs: () => readdirSync(join(stateDir, 'runs')).sort(),
+    runFiles: (id) => readdirSync(join(stateDir, 'runs', id)).sort(),
+    plan: (id) => {
+      const path = join(stateDir, 'runs', id, 'plan.json')
+      return existsSync(path) ? readJson(path) : undefined
+    },
     close: () => {
       rmSync(folder, { recursive: true, force: true })
       return Promise.resolve()
@@ -188,6 +209,16 @@ export async function withWorkspace<T>(
   } finally {
     await workspace.close()
     await sandbox.close()
+  }
+}
+
+/** Resolves when the account has had this many calls; throws when the process ends before. */
+export async function untilCalls(sandbox: Sandbox, calls: number, started: Started): Promise<void> {
+  let ended: Ended | undefined
+  void started.ended.then((end) => (ended = end))
+  while (sandbox.stats().calls < calls) {
+    if (ended !== undefined) throw new Error(`ended after ${sandbox.stats().calls} calls with ${ended.code}: ${ended.stderr}`)
+    await wait(2)
   }
 }
 

@@ -22,6 +22,7 @@ const SUMMARY: RunSummary = {
   location: '/srv/backups/x',
   resumed: false,
   apiCalls: 1,
+  plannedCalls: 1,
   callsRepeated: 0,
   throttled: 0,
   gaps: 0,

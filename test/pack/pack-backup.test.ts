@@ -83,11 +83,33 @@ function account(): FakeAccount {
   }
 }
 
-async function packed(zipSizeBytes: number, source = account()): Promise<{ backup: string; storage: FolderStorage; warnings: string[] }> {
+const ACCOUNT = account()
+
+interface PackedBackup {
+  backup: string
+  storage: FolderStorage
+  warnings: string[]
+}
+
+async function packed(zipSizeBytes: number, source = ACCOUNT): Promise<PackedBackup> {
   const root = join(temporary.path, `run-${runs++}`)
   const storage = new FolderStorage(join(root, 'store'))
   const { warnings } = await pack(fakeSource(source), { storage, workFolder: join(root, 'work') }, { zipSizeBytes })
   return { backup: join(root, 'store', FOLDER), storage, warnings }
+}
+
+const once = new Map<number, Promise<PackedBackup & { files: Map<string, Buffer>; out: string }>>()
+
+/** The account packed and unpacked at this size; several tests look at one. */
+function sample(zipSizeBytes: number): Promise<PackedBackup & { files: Map<string, Buffer>; out: string }> {
+  const made =
+    once.get(zipSizeBytes) ??
+    packed(zipSizeBytes).then((result) => {
+      const out = unpack(result.backup, join(result.backup, '../../out'))
+      return { ...result, out, files: tree(out) }
+    })
+  once.set(zipSizeBytes, made)
+  return made
 }
 
 /** Everything the backup holds, whatever parts it is cut into: arrays joined, files by path below the part. */
@@ -109,7 +131,7 @@ function content(unpacked: string): Record<string, unknown> {
 
 describe('a packed backup', () => {
   it('has the layout, passes sha256sum and unzip -t, and holds what went in', async () => {
-    const { backup, storage, warnings } = await packed(4e9)
+    const { backup, storage, warnings, files } = await sample(4e9)
     expect(readdirSync(backup).sort()).toEqual([
       'AuditLogs-0000.zip',
       'Index.zip',
@@ -123,7 +145,6 @@ describe('a packed backup', () => {
     expect(warnings).toEqual([])
     expect(stock('sha256sum', ['-c', 'SHA256SUMS'], { cwd: backup }).match(/: OK/g)).toHaveLength(6)
     for (const name of readdirSync(backup).filter((file) => file.endsWith('.zip'))) unzipTest(join(backup, name))
-    const files = tree(unpack(backup, join(backup, '../../out')))
     const flow = 'TransactionalData-0000/Process/Leave_Request_A00'
     const records = files.get(`${flow}/Leave_Request_A00.json`)?.toString() ?? ''
     expect(records).toContain('"Big":12345678901234567890')
@@ -146,8 +167,7 @@ describe('a packed backup', () => {
   })
 
   it('lists every entry and every record with its hash', async () => {
-    const { backup } = await packed(1e6)
-    const files = tree(unpack(backup, join(backup, '../../out')))
+    const { backup, files } = await sample(1e6)
     const entries = jsonLines<EntryLine>(files.get('entries.jsonl') ?? Buffer.alloc(0))
     const inParts = new Map<string, string[]>()
     for (const entry of entries) {
@@ -160,7 +180,7 @@ describe('a packed backup', () => {
     const index = ['entries.jsonl', 'records.jsonl', 'gaps.json', 'flows.csv', 'manifest.json']
     expect(entries.map((entry) => entry.path).sort()).toEqual([...files.keys()].filter((path) => !index.includes(path)).sort())
     const records = jsonLines<RecordLine>(files.get('records.jsonl') ?? Buffer.alloc(0))
-    const sent = account().flows.flatMap((flow) =>
+    const sent = ACCOUNT.flows.flatMap((flow) =>
       flow.records.map((one) => ({ flow: flow.id, id: one.id, modified_at: one.modifiedAt, sha256: sha256(one.json) })),
     )
     expect(records.map(({ entry: _entry, ...line }) => line)).toEqual(sent)
@@ -174,8 +194,7 @@ describe('a packed backup', () => {
   })
 
   it('tells in the manifest what was packed, in which part, with the hash of every part', async () => {
-    const { backup } = await packed(1e6)
-    const files = tree(unpack(backup, join(backup, '../../out')))
+    const { backup, files } = await sample(1e6)
     const manifest = JSON.parse(files.get('manifest.json')?.toString() ?? '')
     const json = parseBackupJson(readFileSync(join(backup, 'backup.json'), 'utf8'))
     expect(manifest.parts).toEqual(json.parts.filter((part) => part.name !== 'Index.zip'))
@@ -197,11 +216,11 @@ describe('a packed backup', () => {
       const bytes = readFileSync(join(backup, part.name))
       expect([bytes.length, sha256(bytes)]).toEqual([part.bytes, part.sha256])
     }
-    expect(JSON.parse(files.get('gaps.json')?.toString() ?? '')).toEqual(account().gaps)
+    expect(JSON.parse(files.get('gaps.json')?.toString() ?? '')).toEqual(ACCOUNT.gaps)
   })
 
   it('keeps every part within zip.size, except a single larger file in its own part, with a warning', async () => {
-    const { backup, warnings } = await packed(1e6)
+    const { backup, warnings } = await sample(1e6)
     const parts = readdirSync(backup).filter((name) => /^(TransactionalData|AuditLogs)/.test(name))
     expect(parts.length).toBeGreaterThan(4)
     const large = parts.filter((name) => statSync(join(backup, name)).size > 1e6)
@@ -221,8 +240,7 @@ describe('a packed backup', () => {
   it('holds the same content at 1MB, at 3MB and in one part', async () => {
     const contents = await Promise.all(
       [1e6, 3e6, 4e9].map(async (size) => {
-        const { backup } = await packed(size)
-        return content(unpack(backup, join(backup, '../../out')))
+        return content((await sample(size)).out)
       }),
     )
     expect(Object.keys(contents[0]!).length).toBeGreaterThan(70)
@@ -231,8 +249,7 @@ describe('a packed backup', () => {
   })
 
   it('goes on in the next part as a whole array, with a row in flows.csv, and _Users only once', async () => {
-    const { backup } = await packed(1e6)
-    const files = tree(unpack(backup, join(backup, '../../out')))
+    const { files } = await sample(1e6)
     const parts = new Set(
       [...files.keys()]
         .map((path) => /^(TransactionalData-\d+)\/Process\/Leave_Request_A00\//.exec(path)?.[1])
@@ -253,7 +270,7 @@ describe('a packed backup', () => {
   })
 
   it('gives the same bytes for the same data in every time zone', async () => {
-    const one = await packed(1e6)
+    const one = await sample(1e6)
     const zone = process.env.TZ
     const sums: string[] = []
     for (const tz of ['Asia/Tokyo', 'America/New_York']) {

@@ -1,4 +1,5 @@
 import {
+  appendFileSync,
   createReadStream,
   createWriteStream,
   existsSync,
@@ -117,20 +118,19 @@ export class PieceStorage extends FolderStorage {
     mkdirSync(dirname(target), { recursive: true })
     const pending = join(this.location, `.pending-${path.replaceAll('/', '_')}`)
     let done = Number(options.checkpoint?.done ?? 0)
-    let sent = done === 0 ? Buffer.alloc(0) : readFileSync(pending)
     while (done < content.length) {
       signal.throwIfAborted()
       this.pieceStep('upload', path)
       const piece = content.subarray(done, done + PIECE_BYTES)
       this.pieces.push(`${path}@${done}`)
-      sent = Buffer.concat([sent, piece])
-      writeFileSync(pending, sent)
+      if (done === 0) writeFileSync(pending, piece)
+      else appendFileSync(pending, piece)
       done += piece.length
       await options.onCheckpoint({ done })
     }
     this.pieceStep('commit', path)
     renameSync(pending, target)
     this.log.push(`commit ${path}`)
-    return { path, bytes: sent.length }
+    return { path, bytes: content.length }
   }
 }

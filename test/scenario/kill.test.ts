@@ -1,15 +1,19 @@
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { generateIdentity, identityToRecipient } from 'age-encryption'
 import { afterAll, beforeAll, expect, it, vi } from 'vitest'
 import { type Sandbox, startSandbox } from '../../src/sandbox/server.js'
-import { type Baseline, crashTrial, makeBaseline, type TrialReport } from '../helpers/crash.js'
+import { type Baseline, crashTrial, describeTrial, differences, makeBaseline, readContent, runAndKill } from '../helpers/crash.js'
+import { openWithAge, openWithOpenssl } from '../helpers/decrypt.js'
 import { makeDice } from '../helpers/dice.js'
-import { SMALL } from '../helpers/workspace.js'
+import { makeWorkspace, SMALL, type Workspace } from '../helpers/workspace.js'
 
 vi.setConfig({ testTimeout: 300_000, hookTimeout: 60_000 })
 
 const SEED = Number(process.env['KFBACKUP_CRASH_SEED'] ?? Date.now() % 2 ** 31)
-const KILLS = 8
-// A large file of its own, and parts small enough that there are several.
+// Parts small enough that there are several, one of them for a file that goes through a spool file of its own.
 const CONFIG = { zip: { size: '1MB' } }
+const PASSPHRASE = 'Correct-Horse-9'
 
 let sandbox: Sandbox
 let baseline: Baseline
@@ -20,19 +24,109 @@ beforeAll(async () => {
 })
 afterAll(() => sandbox.close())
 
+async function withRun<T>(use: (workspace: Workspace) => Promise<T>, config: Record<string, unknown> = CONFIG): Promise<T> {
+  const workspace = makeWorkspace(sandbox, config)
+  sandbox.order({ resetStats: true })
+  try {
+    return await use(workspace)
+  } finally {
+    await workspace.close()
+  }
+}
+
+async function problemsOf(workspace: Workspace): Promise<string[]> {
+  const folders = workspace.backupFolders()
+  expect(folders).toHaveLength(1)
+  return differences(await readContent(folders[0] ?? ''), baseline.content)
+}
+
 it.each([0, 1, 2, 3])(
-  `killed again and again at random points, a run ends with the backup of an uninterrupted one (seed ${SEED}, trial %i)`,
+  `killed again and again at random points, a run ends with the backup of an uninterrupted one (KFBACKUP_CRASH_SEED=${SEED}, trial %i)`,
   async (trial) => {
-    const report = await crashTrial({ sandbox, config: CONFIG, baseline }, makeDice(SEED + trial), KILLS)
-    console.log(tell(report))
+    const report = await crashTrial({ sandbox, config: CONFIG, baseline }, makeDice(SEED + trial), 8)
+    console.log(describeTrial(report, baseline))
     expect(report.problems).toEqual([])
     expect(report.places.length).toBeGreaterThan(2)
   },
 )
 
-function tell({ places, inFlight, repeated, neverArrived, summary, totalCalls }: TrialReport): string {
-  const at = places
-    .map(({ phase, op, when, path }, index) => `${phase}:${op}:${when}:${path.split('/').slice(-2).join('/')}(${inFlight[index]})`)
-    .join('\n   ')
-  return `${places.length} kills, ${repeated} calls seen again, ${neverArrived} never arrived, ${summary['calls_repeated']} told, ${totalCalls} of ${baseline.totalCalls} calls, api_calls ${summary['api_calls']}\n   ${at}`
-}
+it('without the kills the same trial fails: it would notice that it proves nothing', async () => {
+  const report = await crashTrial({ sandbox, config: CONFIG, baseline, leaveOutKills: true }, makeDice(SEED), 1)
+  expect(report.problems).toEqual(['no process was killed: this trial proves nothing'])
+})
+
+it('an openssl run killed at random points opens with stock openssl and holds what a plain one holds', async () => {
+  const config = { ...CONFIG, encryption: { format: 'openssl', passphrase: '${KFBACKUP_PASSPHRASE}' } }
+  const world = { sandbox, config, baseline, env: { KFBACKUP_PASSPHRASE: PASSPHRASE } }
+  const open = (folder: string): Promise<string> => Promise.resolve(openWithOpenssl(folder, PASSPHRASE))
+  const report = await crashTrial({ ...world, open }, makeDice(SEED + 100), 3)
+  expect(report.problems).toEqual([])
+})
+
+it('an age run killed at random points opens with the identity and holds what a plain one holds', async () => {
+  const identity = await generateIdentity()
+  const config = { ...CONFIG, encryption: { format: 'age', recipients: [await identityToRecipient(identity)] } }
+  const open = (folder: string): Promise<string> => openWithAge(folder, identity)
+  const report = await crashTrial({ sandbox, config, baseline, open }, makeDice(SEED + 200), 4)
+  expect(report.problems).toEqual([])
+})
+
+it('killed between backup.json and the end of the run, the next run finishes that backup without a call and makes no second one', async () => {
+  await withRun(async (workspace) => {
+    const { place } = await runAndKill(workspace, { phase: 'commit', ops: ['rename'], path: 'backup\\.json$', nth: 1, when: 'after' })
+    expect(place?.path).toMatch(/backup\.json$/)
+    const [folder = ''] = workspace.backupFolders()
+    const committed = readFileSync(join(folder, 'backup.json'))
+    const calls = sandbox.stats().calls
+    const next = await workspace.run()
+    expect(next.code).toBe(0)
+    expect(next.summary).toMatchObject({ status: 'completed', resumed: true, calls_repeated: 0, records: 60 })
+    expect(sandbox.stats().calls).toBe(calls)
+    expect(readFileSync(join(folder, 'backup.json')).equals(committed)).toBe(true)
+    expect(await problemsOf(workspace)).toEqual([])
+    const after = await workspace.run()
+    expect(after.code).toBe(0)
+    expect(workspace.backupFolders()).toHaveLength(2)
+  })
+})
+
+it('killed before backup.json has its name, there is no backup yet, and the next run makes it without a call', async () => {
+  await withRun(async (workspace) => {
+    await runAndKill(workspace, { phase: 'commit', ops: ['rename'], path: 'backup\\.json$', nth: 1, when: 'before' })
+    const listed = await workspace.run(['list'])
+    expect(listed.lines.filter((line) => line['message_type'] === 'backup' && line['status'] === 'completed')).toEqual([])
+    const calls = sandbox.stats().calls
+    expect((await workspace.run()).code).toBe(0)
+    expect(sandbox.stats().calls).toBe(calls)
+    expect(await problemsOf(workspace)).toEqual([])
+  })
+})
+
+it('killed while packing, a run goes on at packing: the parts that stand are kept, and no call is made', async () => {
+  await withRun(async (workspace) => {
+    const { place } = await runAndKill(workspace, {
+      phase: 'pack',
+      ops: ['rename'],
+      path: 'TransactionalData-0001\\.zip$',
+      nth: 1,
+      when: 'after',
+    })
+    expect(place).toBeDefined()
+    const calls = sandbox.stats().calls
+    const next = await workspace.run()
+    expect(next.summary).toMatchObject({ status: 'completed', resumed: true, calls_repeated: 0, exit_code: 0 })
+    expect(sandbox.stats().calls).toBe(calls)
+    expect(await problemsOf(workspace)).toEqual([])
+  })
+})
+
+it('killed after its run was marked done, the account’s data do not stay in the state folder for ever', async () => {
+  await withRun(async (workspace) => {
+    const { place } = await runAndKill(workspace, { phase: 'commit', ops: ['rename'], path: 'plan\\.json$', nth: 1, when: 'after' })
+    expect(place).toBeDefined()
+    const [id = ''] = workspace.runs()
+    expect(workspace.runFiles(id)).toContain('spool')
+    expect((await workspace.run()).code).toBe(0)
+    expect(workspace.runFiles(id).filter((name) => !/\.jsonl?$/.test(name) || name === 'journal.jsonl')).toEqual([])
+  })
+})

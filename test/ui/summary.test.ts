@@ -21,6 +21,7 @@ function summary(more: Partial<RunSummary> = {}): RunSummary {
     bytes: 999,
     parts: 1,
     apiCalls: 1,
+    plannedCalls: 1,
     callsRepeated: 0,
     throttled: 0,
     gaps: 0,
@@ -39,7 +40,7 @@ it('a good end is short and calm', () => {
     '  Where        /srv/backups/kfbackup-acme-20261123T023000Z-1a2b3c4d',
     '  Holds        1 record of 1 flow',
     '  Size         999 B in 1 part, not encrypted',
-    '  Took         4.2 s, 1 API call',
+    '  Took         4.2 s, 1 API call (1 planned)',
     '  Never in it  What Kissflow offers to no key (5 kinds); Readme.txt lists them.',
     'Exit code 0: done.',
   ])

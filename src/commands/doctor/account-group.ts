@@ -56,17 +56,24 @@ export async function accountGroup(config: Config, { env, lastCalls }: Surroundi
     checks.push(skip('flows', 'not asked for: the account does not answer to these keys now'))
     return { checks, probe: undefined, apiCalls: contact.calls }
   }
-  const look = await lookAtAccount(config, account, env, signal)
+  const { categories, flows, accept, api } = sections.value
+  const look = await lookAtAccount({ categories, flows, concurrency: api.concurrency }, account, env, signal)
   const apiCalls = contact.calls + look.calls
   checks.push(rateCheck({ ...rate, throttled: look.throttled, gaveUp: look.gaveUp && look.throttled > 0 }))
   if ('failure' in look) return { checks: [...checks, look.failure], probe: undefined, apiCalls }
-  const { categories, flows, accept } = sections.value
   return { checks: [...checks, ...accountChecks(look.probe, { categories, types: flows.types, accept })], probe: look.probe, apiCalls }
 }
 
-type Look = { calls: number; throttled: number; gaveUp: boolean } & ({ probe: AccountProbe } | { failure: Check })
+/** What the account showed, or the check that says why it did not. */
+export type Look = { calls: number; throttled: number; gaveUp: boolean } & ({ probe: AccountProbe } | { failure: Check })
 
-async function lookAtAccount(config: Config, account: AccountOptions, env: NodeJS.ProcessEnv, signal: AbortSignal): Promise<Look> {
+/** Probes an account under the doctor's deadline. Throws only when `signal` aborts. */
+export async function lookAtAccount(
+  what: Pick<Config, 'categories' | 'flows'> & { concurrency: number; countUsers?: boolean },
+  account: AccountOptions,
+  env: NodeJS.ProcessEnv,
+  signal: AbortSignal,
+): Promise<Look> {
   const clock = systemClock
   const startedMs = clock.now()
   const deadline = new AbortController()
@@ -89,9 +96,7 @@ async function lookAtAccount(config: Config, account: AccountOptions, env: NodeJ
     gaveUp,
   })
   try {
-    const { categories, flows, api } = config
-    const options = { categories, flows, concurrency: api.concurrency, untilMs: startedMs + LAST_FLOW_MS }
-    const probe = await probeAccount({ client: session.client, stop: session.stop }, options, clock)
+    const probe = await probeAccount({ client: session.client, stop: session.stop }, { ...what, untilMs: startedMs + LAST_FLOW_MS }, clock)
     return { probe, ...told(false) }
   } catch (error) {
     signal.throwIfAborted()

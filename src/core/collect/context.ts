@@ -62,6 +62,11 @@ export function callFailure(error: unknown): CallFailure | undefined {
   return undefined
 }
 
+/** An answer that ends the run is an answer, too: only a call that was stopped on its way stays in flight. */
+export function endIfAnswered({ store, stop }: CollectContext, call: string, error: unknown): void {
+  if (error !== stop.reason) store.inFlight.end(call)
+}
+
 export type Outcome = { ok: true; answer: JsonAnswer } | { ok: false; failure: CallFailure }
 
 /**
@@ -77,7 +82,10 @@ export async function ask<T>(context: CollectContext, call: ApiCall, settle: (ou
       outcome = { ok: true, answer: await client.getJson(call, stop) }
     } catch (error) {
       const failure = callFailure(error)
-      if (failure === undefined) throw error
+      if (failure === undefined) {
+        endIfAnswered(context, name, error)
+        throw error
+      }
       outcome = { ok: false, failure }
     }
     const result = settle(outcome)

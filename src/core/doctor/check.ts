@@ -16,18 +16,22 @@ export interface Check {
 /** From the gravest on (details.md 24). */
 const GRAVITY = [EXIT.usage, EXIT.keysRefused, EXIT.storageRefused, EXIT.tryLater, EXIT.failed] as const
 
+/** All is well with it. */
 export function pass(name: string, message: string): Check {
   return { name, level: 'pass', message }
 }
 
+/** Nothing that stops a backup, but worth mending. */
 export function warn(name: string, message: string, fix: string): Check {
   return { name, level: 'warn', message, fix }
 }
 
+/** Could not or need not be looked at; the message says why. */
 export function skip(name: string, message: string): Check {
   return { name, level: 'skip', message }
 }
 
+/** Backups fail or lack something until it is mended. */
 export function fail(name: string, message: string, fix: string, exitCode: ExitCode = EXIT.failed): Check {
   return { name, level: 'fail', message, fix, exitCode }
 }

@@ -7,6 +7,7 @@ import type { FlowInfo } from '../collect/flow.js'
 import type { Category } from '../events.js'
 import { type Asker, askPage } from '../plan/ask.js'
 import { commentsOffered, type Offered } from '../plan/comments-offered.js'
+import { countRows } from '../plan/count-rows.js'
 import { type FlowChoice, type FoundFlows, findFlows } from '../plan/find-flows.js'
 
 export interface ProbeOptions {
@@ -15,6 +16,8 @@ export interface ProbeOptions {
   concurrency: number
   /** No flow is asked for behind this moment. */
   untilMs: number
+  /** Also tell how many users there are; a few calls more. */
+  countUsers?: boolean
 }
 
 /** What an account gives to these keys, found with about one call a flow. */
@@ -22,6 +25,8 @@ export interface AccountProbe {
   found: FoundFlows
   /** Undefined when the users may be listed, or are not wanted. */
   users: CallFailure | undefined
+  /** With `countUsers`; may be an estimate. */
+  userCount: number | undefined
   /** Flows whose records may not be listed, or failed to. */
   refused: { flow: FlowInfo; failure: CallFailure }[]
   /** Flows that were not asked for want of time. */
@@ -32,7 +37,7 @@ export interface AccountProbe {
   audit: Offered | undefined
 }
 
-/** More flows than this on a page were never seen; an account with more costs a call more. */
+/** Larger pages than this have arrived cut off (kissflow-api.md, Paging). */
 const FLOW_PAGE_SIZE = 200
 
 /**
@@ -43,6 +48,8 @@ export async function probeAccount(asker: Asker, options: ProbeOptions, clock: P
   const { categories, concurrency } = options
   const wants = (category: Category): boolean => categories.includes(category)
   const users = wants('usersAndGroups') ? await askPage(asker, { endpoint: 'users.list' }, { page: 1, size: 1 }) : undefined
+  const counted =
+    options.countUsers === true && users?.ok === true ? await countRows(asker, { endpoint: 'users.list' }, FLOW_PAGE_SIZE) : undefined
   const audit = wants('auditLogs') ? await auditOffered(asker, clock.now()) : undefined
   const found = wants('transactions')
     ? await findFlows(asker, options.flows, { pageSize: FLOW_PAGE_SIZE, thorough: false })
@@ -64,6 +71,7 @@ export async function probeAccount(asker: Asker, options: ProbeOptions, clock: P
   return {
     found,
     users: users === undefined || users.ok ? undefined : users.failure,
+    userCount: counted?.ok === true ? counted.count.rows : undefined,
     refused,
     unchecked,
     comments: await commentsOfAny(asker, records),

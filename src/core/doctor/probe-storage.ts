@@ -12,6 +12,7 @@ export type ProbeStep = 'write' | 'read' | 'delete'
 
 /** A destination that does not do what a backup needs; message, hint and exit code are those of the failure. */
 export class StorageProbeError extends BackupError {
+  override readonly code: string
   override readonly exitCode: BackupError['exitCode']
   readonly step: ProbeStep
 
@@ -19,9 +20,9 @@ export class StorageProbeError extends BackupError {
     const what = { write: 'Writing', read: 'Reading back', delete: 'Deleting' }[step]
     super(`${what} a test file failed: ${cause.message}`, {
       cause,
-      code: cause.code,
       ...(cause.hint === undefined ? {} : { hint: cause.hint }),
     })
+    this.code = cause.code
     this.exitCode = cause.exitCode
     this.step = step
   }

@@ -41,6 +41,8 @@ export class TargetFolder {
   readonly path: string
   private readonly force: boolean
   private readonly known = new Set<string>()
+  // An interrupted process may have left its unfinished file.
+  private leftover = true
 
   private constructor(path: string, force: boolean) {
     this.path = path
@@ -103,7 +105,8 @@ export class TargetFolder {
       if (found !== undefined && !found.isFile())
         throw new UnsafeTargetError(found.isDirectory() ? 'a folder stands in its way' : 'a link stands in its way')
       const partial = join(this.path, PARTIAL)
-      rmSync(partial, { force: true })
+      if (this.leftover) rmSync(partial, { force: true })
+      this.leftover = false
       const fd = openSync(partial, constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW, 0o600)
       return new TargetFile(fd, partial, target)
     } catch (error) {

@@ -53,7 +53,7 @@ export interface PackCheckpoint {
 }
 
 /** Where packing begins. */
-export function startCheckpoint(given: Pick<PackCheckpoint, 'backupId' | 'zipSizeBytes' | 'encryption'>): PackCheckpoint {
+export function startCheckpoint(given: Given): PackCheckpoint {
   return {
     formatVersion: CHECKPOINT_FORMAT_VERSION,
     ...given,
@@ -67,17 +67,21 @@ export function startCheckpoint(given: Pick<PackCheckpoint, 'backupId' | 'zipSiz
   }
 }
 
-/** Throws when the checkpoint was made for another backup, size or encryption: parts of two must never meet. */
-export function assertSameBackup(
-  checkpoint: PackCheckpoint,
-  given: Pick<PackCheckpoint, 'backupId' | 'zipSizeBytes' | 'encryption'>,
-): void {
-  const wrong = [
+type Given = Pick<PackCheckpoint, 'backupId' | 'zipSizeBytes' | 'encryption'>
+
+/** In what the checkpoint's backup differs from this one, in the words of the config. */
+export function differences(checkpoint: PackCheckpoint, given: Given): string[] {
+  return [
     checkpoint.formatVersion !== CHECKPOINT_FORMAT_VERSION && 'format version',
     checkpoint.backupId !== given.backupId && 'backup id',
     checkpoint.zipSizeBytes !== given.zipSizeBytes && 'zip.size',
     JSON.stringify(checkpoint.encryption) !== JSON.stringify(given.encryption) && 'encryption',
   ].filter((what) => what !== false)
+}
+
+/** Throws when the checkpoint was made for another backup, size or encryption: parts of two must never meet. */
+export function assertSameBackup(checkpoint: PackCheckpoint, given: Given): void {
+  const wrong = differences(checkpoint, given)
   if (wrong.length === 0) return
   throw new BackupError(`The unfinished backup was begun with another ${wrong.join(', ')}`, {
     hint: 'Start over with: kfbackup run --fresh',

@@ -1,7 +1,7 @@
 import { BackupError, StorageRefusedError } from '../../errors.js'
 
 const NO_SPACE = new Set(['ENOSPC', 'EDQUOT', 'EFBIG'])
-const NO_ACCESS = new Set(['EACCES', 'EPERM', 'EROFS', 'ENOENT', 'ENOTDIR'])
+const NO_ACCESS = new Set(['EACCES', 'EPERM', 'EROFS'])
 
 /** Maps what the work folder's disk says to errors people understand; other errors pass. */
 export function mapDiskError(error: unknown, folder: string): unknown {

@@ -1,9 +1,8 @@
 import { type AttachmentPath, AttachmentPaths } from '../../archive/attachment-paths.js'
-import { BLOCK_BYTES } from '../../archive/block-deflater.js'
-import { deflateBlock, worstDeflateBytes } from '../../archive/deflate.js'
+import { worstDeflateBytes } from '../../archive/deflate.js'
 import { mayPassPlainSize } from '../../archive/deflated-entry.js'
 import type { EntryLine } from '../../archive/index-lines.js'
-import { type PreparedEntry, prepareEntry, worthDeflating } from '../../archive/prepare-entry.js'
+import { type PreparedEntry, prepareEntry, sampleShrinks } from '../../archive/prepare-entry.js'
 import type { EntrySums } from '../../archive/running-sums.js'
 import { orderedMap } from '../../util/ordered-map.js'
 import type { FlowParts } from './flow-parts.js'
@@ -14,6 +13,8 @@ import type { FileSource } from './source.js'
 /** Small files read and compressed at once: enough to keep the thread pool busy, few enough to stay in a few megabytes. */
 const CONCURRENCY = 16
 const MAX_BYTES_UNDER_WAY = 4 * 1024 * 1024
+/** How much of the beginning of a large file is looked at. */
+const SAMPLE_BYTES = 64 * 1024
 
 interface ReadyFile {
   file: FileSource
@@ -59,14 +60,14 @@ function assertReceived({ flow }: FlowParts, file: FileSource, sums: Pick<EntryS
   throw spoolDamaged(`file ${file.name} of record ${file.recordId} of ${flow.id}`)
 }
 
-/** Streams a file. Its first block, compressed, tells whether the rest is worth it; a stored file's size is known to the byte. */
+/** Streams a file. Its beginning, compressed, tells whether the rest is worth it; a stored file's size is known to the byte. */
 async function addLarge(session: PackSession, parts: FlowParts, file: FileSource, place: AttachmentPath): Promise<void> {
   const stream = file.open()
   stream.on('error', () => {}) // the iterator reports it; this only keeps a late one from ending the process
   const source: AsyncIterator<Buffer> = stream[Symbol.asyncIterator]()
   try {
     const { head, sample } = await readHead(source)
-    const deflate = worthDeflating(sample.length, (await deflateBlock(sample, undefined, true)).length)
+    const deflate = await sampleShrinks(sample)
     const plan = { name: place.path, dataBytes: deflate ? worstDeflateBytes(file.bytes) : file.bytes }
     const part = await parts.place([plan], { withoutRecords: true })
     const path = parts.pathIn(part, place.path)
@@ -89,17 +90,17 @@ async function addLarge(session: PackSession, parts: FlowParts, file: FileSource
   }
 }
 
-/** Reads until the first block is full or the file is at its end. */
+/** Reads until the sample is full or the file is at its end. */
 async function readHead(source: AsyncIterator<Buffer>): Promise<{ head: Buffer[]; sample: Buffer }> {
   const head: Buffer[] = []
   let bytes = 0
-  while (bytes < BLOCK_BYTES) {
+  while (bytes < SAMPLE_BYTES) {
     const next = await source.next()
     if (next.done) break
     head.push(next.value)
     bytes += next.value.length
   }
-  return { head, sample: Buffer.concat(head).subarray(0, BLOCK_BYTES) }
+  return { head, sample: Buffer.concat(head).subarray(0, SAMPLE_BYTES) }
 }
 
 async function* counted(session: PackSession, head: Buffer[], source: AsyncIterator<Buffer>): AsyncGenerator<Buffer, void, undefined> {

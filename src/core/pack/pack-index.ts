@@ -1,3 +1,4 @@
+import { FAST_LEVEL } from '../../archive/deflate.js'
 import { mayPassPlainSize } from '../../archive/deflated-entry.js'
 import { flowsCsv } from '../../archive/flows-csv.js'
 import { jsonArray } from '../../archive/index-lines.js'
@@ -34,7 +35,7 @@ async function addEntry(
   content: AsyncIterable<Buffer>,
   expectedBytes: number,
 ): Promise<void> {
-  const entry = part.zip.openEntry(Buffer.from(path), { mayBeHuge: mayPassPlainSize(expectedBytes) })
+  const entry = part.zip.openEntry(Buffer.from(path), { mayBeHuge: mayPassPlainSize(expectedBytes), level: FAST_LEVEL })
   for await (const chunk of content) {
     session.signal.throwIfAborted()
     entry.write(chunk)

@@ -5,7 +5,7 @@ import { finished } from 'node:stream/promises'
 import type { BackupPart } from '../../archive/backup-json.js'
 import type { Storage, UploadCheckpoint } from '../../storage/storage.js'
 import { writeFileAtomic } from '../../util/atomic-file.js'
-import type { PackCheckpoint } from './checkpoint.js'
+import { differences, type PackCheckpoint } from './checkpoint.js'
 
 /** Where a part's bytes go while they are made. */
 export interface PartTarget {
@@ -81,7 +81,7 @@ export class Staging {
     const found: { part: BackupPart; after: PackCheckpoint; target: PartTarget }[] = []
     for (const note of notes) {
       const path = join(this.folder, note.part.name)
-      const next = note.after.parts === checkpoint.parts + found.length + 1 && note.after.backupId === checkpoint.backupId
+      const next = note.after.parts === checkpoint.parts + found.length + 1 && differences(note.after, checkpoint).length === 0
       if (!next || statSync(path, { throwIfNoEntry: false })?.size !== note.part.bytes) break
       found.push({ part: note.part, after: note.after, target: this.target(path, undefined, note) })
     }

@@ -5,7 +5,7 @@ import { runFolder } from '../../state/history.js'
 import { stateError } from '../../state/state-error.js'
 import { formatDuration } from '../../util/units.js'
 import { newProtection } from './protection.js'
-import { clearRunData, type RunPlan, unfinishedRuns, writePlan } from './run-plan.js'
+import { clearRunData, type RunPlan, tidyRun, unfinishedRuns, writePlan } from './run-plan.js'
 import type { RunDeps, RunOptions } from './run-types.js'
 
 /**
@@ -24,7 +24,7 @@ async function choose(options: RunOptions, deps: RunDeps, mode: 'look' | 'take',
   const { plans, unreadable, uncleared } = unfinishedRuns(options.stateDir, options.account.accountId)
   if (mode === 'take') {
     // A process killed between the end of its run and its last clean-up left the account's data behind.
-    for (const name of uncleared) clearRunData(options.stateDir, name)
+    for (const name of uncleared) tidyRun(options.stateDir, name, deps.emit)
     for (const name of unreadable)
       warn(
         deps,

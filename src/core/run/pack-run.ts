@@ -18,6 +18,7 @@ import type { Progress } from '../progress.js'
 import { collectedManifest } from './collected-manifest.js'
 import { FileFreeing } from './file-freeing.js'
 import { notOfferedGaps } from './not-offered.js'
+import { plannedCalls } from './planned-calls.js'
 import type { Protection } from './protection.js'
 import type { RunPlan } from './run-plan.js'
 import { exitCodeOf, type RunOptions, type RunResult } from './run-types.js'
@@ -204,6 +205,7 @@ function summarize(
     auditEvents: size('audit'),
     bytes: result.bytes,
     parts: result.parts.length,
+    plannedCalls: plannedCalls(store, discovered, options),
     apiCalls: store.callsBefore + session.client.apiCalls,
     callsRepeated: store.repeatedBefore + store.inFlight.repeated,
     throttled: store.throttledBefore + session.caller.throttled,

@@ -2,7 +2,7 @@ import { type BackupError, CanceledError } from '../../errors.js'
 import { appendHistory } from '../../state/history.js'
 import { rfc3339 } from '../../util/clock.js'
 import type { RunPlan } from './run-plan.js'
-import type { RunOptions, RunResult } from './run-types.js'
+import type { RunDeps, RunOptions, RunResult } from './run-types.js'
 
 /** Says in the history that a run has begun, or goes on. */
 export function recordStart(options: RunOptions, plan: RunPlan): void {
@@ -20,7 +20,7 @@ export function recordStart(options: RunOptions, plan: RunPlan): void {
   })
 }
 
-type End = { startedMs: number; nowMs: number } & ({ result: RunResult; error?: undefined } | { error: BackupError; result?: undefined })
+type End = { nowMs: number } & ({ result: RunResult; error?: undefined } | { error: BackupError; result?: undefined })
 
 /** Says how it ended. */
 export function recordEnd(options: RunOptions, plan: RunPlan, end: End): void {
@@ -57,4 +57,13 @@ export function recordEnd(options: RunOptions, plan: RunPlan, end: End): void {
     backup_sha256: backupJsonSha256,
     error: null,
   })
+}
+
+/** Says that it failed. A history that cannot be written, perhaps for the same reason, is a warning: the reason itself is what the user must hear. */
+export function recordFailure(options: RunOptions, plan: RunPlan, error: BackupError, deps: Pick<RunDeps, 'clock' | 'emit'>): void {
+  try {
+    recordEnd(options, plan, { error, nowMs: deps.clock.now() })
+  } catch (unwritten) {
+    deps.emit({ type: 'warning', code: 'history', message: unwritten instanceof Error ? unwritten.message : String(unwritten) })
+  }
 }

@@ -4,6 +4,7 @@ import type { SpoolKeyMaterial } from '../../crypto/spool-cipher.js'
 import { runFolder } from '../../state/history.js'
 import { isRunId } from '../../state/history-entry.js'
 import { writeFileAtomic } from '../../util/atomic-file.js'
+import type { Emit } from '../events.js'
 
 /** What a run must not change between its processes; kept in its folder as plan.json. */
 export interface RunPlan {
@@ -80,4 +81,15 @@ function isRunData(name: string): boolean {
 export function clearRunData(stateDir: string, id: string): void {
   const folder = runFolder(stateDir, id)
   for (const name of readdirSync(folder).filter(isRunData)) rmSync(join(folder, name), { recursive: true, force: true })
+}
+
+/** `clearRunData` for a run whose backup is made: what cannot be removed is a warning, and the next run tries again. */
+export function tidyRun(stateDir: string, id: string, emit: Emit): void {
+  try {
+    clearRunData(stateDir, id)
+  } catch (error) {
+    const why = error instanceof Error ? error.message : String(error)
+    const message = `The data of the finished run ${id} could not be removed from ${runFolder(stateDir, id)}: ${why}. The next run tries again.`
+    emit({ type: 'warning', code: 'clean_up', message })
+  }
 }

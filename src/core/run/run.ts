@@ -15,8 +15,8 @@ import { choosePlan } from './choose-plan.js'
 import { startHousekeeping } from './housekeeping.js'
 import { type PackRunParts, packRun } from './pack-run.js'
 import { openProtection } from './protection.js'
-import { recordEnd, recordStart } from './run-history.js'
-import { clearRunData, type RunPlan, writePlan } from './run-plan.js'
+import { recordEnd, recordFailure, recordStart } from './run-history.js'
+import { clearRunData, type RunPlan, tidyRun, writePlan } from './run-plan.js'
 import { exitCodeOf, type RunDeps, type RunOptions, type RunResult } from './run-types.js'
 import { openSession, type Session } from './session.js'
 
@@ -45,12 +45,11 @@ export async function runBackup(options: RunOptions, deps: RunDeps, signal: Abor
     })
     try {
       const result = await work(options, { ...deps, emit: keeping.emit }, { plan, lock, folder, startedMs }, stop)
-      recordEnd(options, plan, { result, startedMs, nowMs: deps.clock.now() })
+      recordEnd(options, plan, { result, nowMs: deps.clock.now() })
       writePlan(options.stateDir, { ...plan, state: 'done' })
-      clearRunData(options.stateDir, plan.id)
+      tidyRun(options.stateDir, plan.id, deps.emit)
       await deps.afterBackup?.(result)
-      if (result.summary.exitCode !== exitCodeOf(result.summary.status))
-        recordEnd(options, plan, { result, startedMs, nowMs: deps.clock.now() })
+      if (result.summary.exitCode !== exitCodeOf(result.summary.status)) recordEnd(options, plan, { result, nowMs: deps.clock.now() })
       return result
     } finally {
       keeping.stop()
@@ -58,7 +57,7 @@ export async function runBackup(options: RunOptions, deps: RunDeps, signal: Abor
   } catch (error) {
     // A bare error of the filesystem comes from the state folder: the storage maps its own.
     const reported = stateError(error, 'save the run in', folder)
-    recordEnd(options, plan, { error: reported, startedMs, nowMs: deps.clock.now() })
+    recordFailure(options, plan, reported, deps)
     if (discard) writePlan(options.stateDir, { ...plan, state: 'done' })
     if (discard) clearRunData(options.stateDir, plan.id)
     deps.emit({ type: 'state', state: reported instanceof CanceledError ? 'canceled' : 'failed' })
@@ -126,7 +125,11 @@ async function work(options: RunOptions, deps: RunDeps, place: Place, signal: Ab
     const onCallStart = (key: string): void => {
       if (key !== 'probe') store.inFlight.begin(key)
     }
-    session = await openSession(options.account, { clock, emit, env: options.env, onCallStart }, signal)
+    session = await openSession(
+      options.account,
+      { clock, emit, env: options.env, onCallStart, onCallFailed: (key) => store.inFlight.end(key) },
+      signal,
+    )
     const live = session
     const progress = new Progress({
       emit,

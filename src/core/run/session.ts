@@ -4,7 +4,7 @@ import { Caller } from '../../http/caller.js'
 import { type Limiter, RateLimiter } from '../../http/rate-limiter.js'
 import { Slots } from '../../http/slots.js'
 import { createTransport } from '../../http/transport.js'
-import { KissflowClient } from '../../kissflow/client.js'
+import { type ClientDeps, KissflowClient } from '../../kissflow/client.js'
 import type { Clock } from '../../util/clock.js'
 import type { Emit } from '../events.js'
 
@@ -37,7 +37,7 @@ const GRACE_MS = 1_700
 /** Opens the connections to an account under one rate and one retry owner. Nothing is sent yet. */
 export async function openSession(
   account: AccountOptions,
-  deps: { clock: Clock; emit: Emit; env: NodeJS.ProcessEnv; onCallStart?: (key: string) => void },
+  deps: { clock: Clock; emit: Emit; env: NodeJS.ProcessEnv } & Pick<ClientDeps, 'onCallStart' | 'onCallFailed'>,
   signal: AbortSignal,
 ): Promise<Session> {
   const { clock, emit } = deps
@@ -68,6 +68,7 @@ export async function openSession(
       now: clock.now,
       abortInFlight: inFlight.signal,
       ...(deps.onCallStart === undefined ? {} : { onCallStart: deps.onCallStart }),
+      ...(deps.onCallFailed === undefined ? {} : { onCallFailed: deps.onCallFailed }),
     },
   )
   return {

@@ -1,0 +1,161 @@
+import { existsSync } from 'node:fs'
+import { expect, it, vi } from 'vitest'
+import { callCounts, callsRepeated, differences, makeBaseline, readContent } from '../helpers/crash.js'
+import { onPty } from '../helpers/pty.js'
+import { BINARY, type Ended, untilCalls, type Workspace, withWorkspace } from '../helpers/workspace.js'
+
+vi.setConfig({ testTimeout: 120_000 })
+
+// Slow enough that a run is still at it when somebody stops it.
+const SLOW = { latencyMs: 15, recordCalls: true }
+const AFTER_CALLS = 120
+
+async function withSlowRun(use: (workspace: Workspace) => Promise<void>, options: object = {}): Promise<void> {
+  await withWorkspace({ ...SLOW, ...options }, use)
+}
+
+/** Runs until some calls were made, sends the signals, waits for the end. */
+async function stopped(workspace: Workspace, signals: readonly NodeJS.Signals[]): Promise<{ ended: Ended; tookMs: number }> {
+  const started = workspace.start()
+  await untilCalls(workspace.sandbox, AFTER_CALLS, started)
+  const atMs = performance.now()
+  for (const signal of signals) started.child.kill(signal)
+  const ended = await started.ended
+  return { ended, tookMs: performance.now() - atMs }
+}
+
+async function statusOfLastRun(workspace: Workspace): Promise<unknown> {
+  const { lines } = await workspace.run(['history'])
+  return lines.find((line) => line['message_type'] === 'run')
+}
+
+/** The next run goes on, completes, and repeats no call whose answer was saved. */
+async function goesOn(workspace: Workspace): Promise<void> {
+  workspace.sandbox.order({ latencyMs: 0, faults: null })
+  const next = await workspace.run()
+  expect(next.summary).toMatchObject({ status: 'completed', resumed: true, exit_code: 0 })
+  const calls = callCounts(workspace.sandbox)
+  const baseline = await makeBaseline(workspace.sandbox, {})
+  expect(next.summary?.['calls_repeated']).toBe(callsRepeated(calls, baseline.calls))
+  expect(differences(await readContent(workspace.backupFolders()[0] ?? ''), baseline.content)).toEqual([])
+}
+
+it.each([
+  { name: 'Ctrl-C', signal: 'SIGINT' as const, code: 130 },
+  { name: 'SIGTERM', signal: 'SIGTERM' as const, code: 143 },
+])('$name: stopped within 2 seconds with exit $code, canceled in the history, and the next run continues', async ({ signal, code }) => {
+  await withSlowRun(async (workspace) => {
+    const { ended, tookMs } = await stopped(workspace, [signal])
+    expect(ended.code).toBe(code)
+    // The machine may be busy with other tests; what has to end within 2 s is the waiting for calls.
+    expect(tookMs).toBeLessThan(5_000)
+    expect(ended.error).toMatchObject({ code: 'E_CANCELED', exit_code: code })
+    expect(await statusOfLastRun(workspace)).toMatchObject({ status: 'canceled', exit_code: code })
+    await goesOn(workspace)
+  })
+})
+
+it('Ctrl-C while every answer takes long: calls in flight are given up within 2 seconds, and those alone are made again', async () => {
+  await withSlowRun(
+    async (workspace) => {
+      const started = workspace.start()
+      await untilCalls(workspace.sandbox, AFTER_CALLS, started)
+      workspace.sandbox.order({ latencyMs: 60_000 })
+      const inFlight = workspace.sandbox.stats().calls
+      await untilCalls(workspace.sandbox, inFlight + 6, started)
+      const atMs = performance.now()
+      started.child.kill('SIGINT')
+      const ended = await started.ended
+      expect(ended.code).toBe(130)
+      expect(performance.now() - atMs).toBeLessThan(5_000)
+      workspace.sandbox.order({ latencyMs: 0 })
+      const next = await workspace.run()
+      expect(next.summary).toMatchObject({ status: 'completed', resumed: true })
+      const repeated = Number(next.summary?.['calls_repeated'])
+      expect(repeated).toBeGreaterThanOrEqual(6)
+      expect(repeated).toBeLessThanOrEqual(8)
+      expect(next.summary?.['api_calls']).toBe(workspace.sandbox.stats().calls)
+    },
+    { latencyMs: 15 },
+  )
+})
+
+it('Ctrl-C twice: gone at once, and the place is saved all the same', async () => {
+  await withSlowRun(async (workspace) => {
+    const started = workspace.start()
+    await untilCalls(workspace.sandbox, AFTER_CALLS, started)
+    workspace.sandbox.order({ latencyMs: 60_000 })
+    await untilCalls(workspace.sandbox, workspace.sandbox.stats().calls + 6, started)
+    started.child.kill('SIGINT')
+    await heard(workspace)
+    const atMs = performance.now()
+    started.child.kill('SIGINT')
+    const ended = await started.ended
+    expect(ended.signal).toBe('SIGINT')
+    expect(performance.now() - atMs).toBeLessThan(1_000)
+    expect(await statusOfLastRun(workspace)).toMatchObject({ status: 'interrupted' })
+    workspace.sandbox.order({ latencyMs: 0 })
+    expect((await workspace.run()).summary).toMatchObject({ status: 'completed', resumed: true })
+  })
+})
+
+/** Two signals at once would be one to the process: time for the first to be taken, short of the 2 seconds it has. */
+async function heard(workspace: Workspace): Promise<void> {
+  await new Promise((resolve) => setTimeout(resolve, 300))
+  expect(workspace.backupFolders()).toEqual([])
+}
+
+it('Ctrl-C typed into a terminal stops the run as the signal does', async () => {
+  await withSlowRun(
+    async (workspace) => {
+      const argv = [process.execPath, BINARY, 'run', '-c', workspace.config, '--state-dir', workspace.stateDir]
+      const { code, screen } = await onPty(argv, { steps: [{ expect: 'records', send: '\u0003' }], env: workspace.env, timeoutMs: 60_000 })
+      expect(code).toBe(130)
+      expect(screen.join('\n')).toMatch(/Stopped by Ctrl-C/)
+      expect(await statusOfLastRun(workspace)).toMatchObject({ status: 'canceled' })
+    },
+    { items: 400 },
+  )
+})
+
+it('kfbackup cancel from another process: exit 0 when the run has stopped, and the next run continues', async () => {
+  await withSlowRun(
+    async (workspace) => {
+      const started = workspace.start()
+      await untilCalls(workspace.sandbox, AFTER_CALLS, started)
+      const cancel = await workspace.run(['cancel'])
+      expect(cancel.summary).toMatchObject({ command: 'cancel', discard: false, exit_code: 0 })
+      const ended = await started.ended
+      expect(ended.code).toBe(130)
+      expect(ended.error?.message).toMatch(/kfbackup cancel/)
+      expect(await statusOfLastRun(workspace)).toMatchObject({ status: 'canceled', exit_code: 130 })
+      await goesOn(workspace)
+    },
+    { items: 200 },
+  )
+})
+
+it('kfbackup cancel --discard throws away what was collected; the next run starts anew', async () => {
+  await withSlowRun(
+    async (workspace) => {
+      const started = workspace.start()
+      await untilCalls(workspace.sandbox, AFTER_CALLS, started)
+      expect((await workspace.run(['cancel', '--discard'])).code).toBe(0)
+      expect((await started.ended).code).toBe(130)
+      const [id = ''] = workspace.runs()
+      expect(existsSync(`${workspace.stateDir}/runs/${id}/spool`)).toBe(false)
+      expect(await statusOfLastRun(workspace)).toMatchObject({ id, status: 'canceled' })
+      workspace.sandbox.order({ latencyMs: 0 })
+      const next = await workspace.run()
+      expect(next.summary).toMatchObject({ status: 'completed', resumed: false, calls_repeated: 0 })
+      expect(next.summary?.['backup_id']).not.toBe(id)
+    },
+    { items: 200 },
+  )
+})
+
+it('kfbackup cancel without a running backup is 10', async () => {
+  await withWorkspace({}, async (workspace) => {
+    expect((await workspace.run(['cancel'])).code).toBe(10)
+  })
+})
