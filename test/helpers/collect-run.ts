@@ -101,7 +101,7 @@ export async function collectRun(run: CollectRun): Promise<Collected> {
       if (key !== 'probe') store.inFlight.begin(key)
       if (++calls === run.stopAfterCalls) {
         stop.abort(new Error('stopped by the test'))
-        live.abort.abort(new Error('cut by the test'))
+        live.abort.abort(stop.signal.reason)
       }
     },
   })
