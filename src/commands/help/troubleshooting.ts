@@ -7,9 +7,10 @@ the causes of an error to any command.
 It takes long
   Kissflow allows 400 calls a minute, people's clicks included. A record costs a
   call, its comments another, a board item's history a third, each file one:
-  100,000 records are nine hours or more. "kfbackup plan" counts it beforehand. "auto" leaves api.reserve calls a minute to
-  people; a run at night may set "callsPerMinute": 400. Exclude flows nobody
-  needs. Interrupting costs nothing: the next run continues.
+  100,000 records are nine hours or more. "kfbackup plan" counts it beforehand.
+  "auto" leaves api.reserve calls a minute to people; a run at night may set
+  "callsPerMinute": 400. Exclude flows nobody needs. Interrupting costs nothing:
+  the next run continues.
 
 It stopped (exit 75)
   Kissflow or the storage could not be reached or asked for a long pause. The
