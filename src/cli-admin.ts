@@ -1,25 +1,15 @@
-import { type Command, Option } from 'commander'
-import type { CommandContext } from './commands/command-context.js'
+import { Option } from 'commander'
+import type { Building } from './cli-building.js'
+import { examples } from './cli-help.js'
 import type { DoctorOptions } from './commands/doctor.js'
 import type { InitOptions } from './commands/init/options.js'
-import type { ExitCode } from './errors.js'
-
-interface Building {
-  /** Adds a command with the flags every command takes. */
-  add: (spec: string, description: string, parent?: Command) => Command
-  /** Turns a lazily imported body into an action. */
-  run: <Options>(
-    load: () => Promise<(context: CommandContext, options: Options) => Promise<ExitCode>>,
-    ...names: string[]
-  ) => (...args: unknown[]) => Promise<void>
-}
 
 function collect(value: string, earlier: string[] = []): string[] {
   return [...earlier, value]
 }
 
 /** `init`: every question has a flag, so that a script can answer them all. */
-function addInit({ add, run }: Building): void {
+function addInit({ add, run }: Pick<Building, 'add' | 'run'>): void {
   add('init', 'asks for account, keys, storage and the rest, tries them, writes the config file')
     .option('--subdomain <name|url>', 'acme, or the address of your Kissflow as you see it in the browser')
     .option('--base-url <url>', 'instead of the subdomain')
@@ -55,23 +45,27 @@ function addInit({ add, run }: Building): void {
     .option('--no-probe', 'try neither account nor storage')
     .option('--force', 'replace an existing config')
     .option('-y, --yes', 'take what is usual for whatever is not given')
+    .addHelpText('after', '\nSecrets are taken from variables, files, or typed hidden; never from flags.')
     .addHelpText(
       'after',
-      '\nSecrets are taken from variables, files, or typed hidden; never from flags.\n\nExamples:\n  kfbackup init\n  kfbackup init -c acme.json\n' +
-        '  kfbackup init --yes --subdomain acme --account-id Ac1a2b3c4d5e6 --secrets file \\\n    --make-passphrase ~/kfbackup-passphrase --schedule "1 day" --install-schedule',
+      examples(
+        'kfbackup init',
+        'kfbackup init -c acme.json',
+        'kfbackup init --yes --subdomain acme --account-id Ac1a2b3c4d5e6 \\\n    --make-passphrase ~/kfbackup-passphrase --schedule "1 day" --secrets file',
+      ),
     )
     .action(run<InitOptions>(async () => (await import('./commands/init.js')).initCommand))
 }
 
 /** The commands before the first backup and around it: init, doctor, plan. */
-export function addAdminCommands({ add, run }: Building): void {
+export function addAdminCommands({ add, run }: Pick<Building, 'add' | 'run'>): void {
   addInit({ add, run })
   add('doctor', 'keys, host, rate, permission on every flow, storage, disk, clock: what is wrong and how to mend it')
     .option('--send', 'send a sample through every notification channel')
     .option('--bundle <file>', 'write a file for support, with names and ids replaced')
-    .addHelpText('after', '\nExamples:\n  kfbackup doctor\n  kfbackup doctor --bundle kfbackup-support.json')
+    .addHelpText('after', examples('kfbackup doctor', 'kfbackup doctor --bundle kfbackup-support.json'))
     .action(run<DoctorOptions>(async () => (await import('./commands/doctor.js')).doctorCommand))
   add('plan', 'what a run would do: flows, records, calls, minutes, bytes; writes nothing')
-    .addHelpText('after', '\nExample:\n  kfbackup plan --json | jq -s "last.minutes"')
+    .addHelpText('after', examples('kfbackup plan', 'kfbackup plan --json | jq -s "last.minutes"'))
     .action(run(async () => (await import('./commands/plan.js')).planCommand))
 }

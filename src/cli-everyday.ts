@@ -42,7 +42,7 @@ export function addEverydayCommands({ program, add, run }: Building): void {
       examples(
         'kfbackup schedule install',
         'kfbackup schedule install --env-file ~/.config/kfbackup/env',
-        'sudo kfbackup schedule install --with systemd --run-as backup -c /etc/acme.yaml',
+        'sudo kfbackup schedule install --with systemd --run-as backup -c /etc/kf.yaml',
       ),
     )
     .action(run(async () => (await import('./commands/schedule.js')).scheduleInstall))

@@ -21,6 +21,8 @@ function place(item: { name(): string }): number {
 
 /** How help texts are laid out; commands added after it was given to the program inherit it. */
 export const HELP_LAYOUT: HelpConfiguration = {
+  // Beside long options 40 columns, commander's own limit, are not left of 80.
+  minWidthToWrap: 30,
   groupItems(_unsorted, visible, getGroup) {
     const groups = new Map<string, typeof visible>(HEADINGS.map((heading) => [heading, []]))
     for (const item of visible) {

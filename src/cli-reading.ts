@@ -12,7 +12,7 @@ export function addReadingCommands({ add, run }: Building): void {
       examples(
         'kfbackup verify latest',
         'kfbackup verify latest --sample 5%',
-        'kfbackup verify s3://acme-backups/kissflow/kfbackup-acme-20261123T023000Z-1a2b3c4d',
+        'kfbackup verify s3://acme/kissflow/kfbackup-acme-20261123T023000Z-1a2b3c4d',
       ),
     )
     .action(run(async () => (await import('./commands/verify.js')).verifyCommand, 'backup'))

@@ -63,7 +63,7 @@ async function readBackup(source: BackupSource, signal: AbortSignal): Promise<{ 
   }
   const stored = await findFiles(source, signal)
   const lines = async function* (part: string, entry: string): AsyncGenerator<unknown> {
-    yield* readJsonLines(entryBytes(source, stored, { part, entry }, signal), entry)
+    for await (const batch of readJsonLines(entryBytes(source, stored, { part, entry }, signal), entry)) yield* batch
   }
   for await (const line of lines('Index', 'records.jsonl')) {
     const { flow, id, sha256 } = line as RecordLine

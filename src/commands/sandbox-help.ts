@@ -1,8 +1,8 @@
 /** The grammar of `--faults`. */
 export const FAULTS_HELP = `
 Faults, separated by commas, each name:value or name=value:
-  reset reset-body stall 429 429-after 429-date 5xx cut-json cf wrong-length html
-                      probability for each answer, as reset:0.02; a URL never
+  reset reset-body stall 429 429-after 429-date 5xx cut-json cf wrong-length
+  html                probability for each answer, as reset:0.02; a URL never
                       fails more than 4 times in a row
   chaos:0.1           all of these, together 0.1
   stall-ms=2000       how long a stalled answer keeps still before the

@@ -97,9 +97,8 @@ function conclude(reporter: Reporter, result: VerifyResult, { reading, location,
   if (quiet && exitCode === EXIT.ok) return exitCode
   const contents = depth === 'ciphertext' ? '' : `, ${counted(entries, 'file')}, ${counted(records, 'record')}`
   const verdict = damages === 0 ? 'is whole' : `is damaged in ${formatCount(damages)} ${damages === 1 ? 'place' : 'places'}`
-  reporter.print(
-    `${backupId} ${verdict}: ${counted(parts, 'part')}${contents}; ${formatBytes(bytes)} read in ${formatDuration(durationMs)}.`,
-  )
+  reporter.print(`${backupId} ${verdict}: ${counted(parts, 'part')}${contents}.`)
+  reporter.print(`${formatBytes(bytes)} read in ${formatDuration(durationMs)}.`)
   if (depth === 'ciphertext') reporter.print('Without a key, only presence, size and SHA-256 of its files were checked.')
   if (reading.kind !== 'all') reporter.print(`Read: ${read}. Everything else was only looked for.`)
   if (status === 'incomplete') reporter.print('The backup itself is incomplete: gaps.json in Index says what could not be read.')

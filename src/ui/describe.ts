@@ -104,7 +104,7 @@ export function describeProgress(progress: ProgressSnapshot, options: { counts?:
     const total = progress.bytesTotal === null ? '' : ` of ${formatBytes(progress.bytesTotal)}`
     parts.push(`${formatBytes(progress.bytesDone)}${total}`)
   } else if (progress.callsPerMinute > 0) parts.push(`${formatCount(progress.callsPerMinute)} calls/min`)
-  if (progress.secondsRemaining !== null) parts.push(`${timeLeft(progress.secondsRemaining)} left`)
+  if (progress.secondsRemaining !== null && progress.secondsRemaining >= 0.5) parts.push(`${timeLeft(progress.secondsRemaining)} left`)
   if (progress.current !== '') parts.push(progress.current)
   return parts.join(', ')
 }

@@ -6,7 +6,7 @@ import { crc32 } from 'node:zlib'
 import type { Sandbox } from '../../src/sandbox/server.js'
 import type { Dice } from './dice.js'
 import { sha256 } from './unpacked.js'
-import { type Ended, type FsPlan, makeWorkspace, type Workspace } from './workspace.js'
+import { type Ended, type FsPlan, makeWorkspace, type StartOptions, type Workspace } from './workspace.js'
 
 /** Where a killed process stood. */
 export interface KillPlace {
@@ -22,9 +22,11 @@ export async function runAndKill(
   workspace: Workspace,
   plan: Omit<FsPlan, 'action'>,
   args: readonly string[] = ['run'],
+  options: StartOptions = {},
 ): Promise<{ place: KillPlace | undefined; ended: Ended }> {
   let place: KillPlace | undefined
   const { ended } = workspace.start(args, {
+    ...options,
     files: { ...plan, action: 'kill' },
     onControl: (message, child) => {
       if (message['at'] === undefined) return

@@ -20,7 +20,7 @@ export function leavesOf(command: Command, words: string[] = []): Map<string, Co
 
 /** What is wrong with a command line that a text shows; undefined when the program would take it. Quotes are taken off, what stands behind a pipe, `>` or `#` left out. */
 export function problemOf(program: Command, line: string): string | undefined {
-  const own = line.split(/\s(?:[|>#]|&&)(?:\s|$)|\s*[)>]/)[0] ?? ''
+  const own = line.replace('<(', '').split(/\s(?:[|>#]|&&)(?:\s|$)|\s*[)>]/)[0] ?? ''
   const words = (own.match(/'[^']*'|"[^"]*"|\S+/g) ?? []).map((word) => word.replaceAll(/^['"]|['"]$/g, ''))
   let command = program
   const rest = words.slice(words.indexOf('kfbackup') + 1)

@@ -65,7 +65,10 @@ describe('README', () => {
       for (const [index, block] of blocks.entries()) {
         const file = join(folder, `${index}.yaml`)
         writeFileSync(file, block, { mode: 0o600 })
-        const { code, stderr } = await start(['config', 'validate', '-c', file], { cwd: folder, env: { HOME: folder, KISSFLOW_ACCESS_KEY_ID: 'Ak1' } }).ended
+        const { code, stderr } = await start(['config', 'validate', '-c', file], {
+          cwd: folder,
+          env: { HOME: folder, KISSFLOW_ACCESS_KEY_ID: 'Ak1' },
+        }).ended
         expect({ code, stderr }).toEqual({ code: 0, stderr: '' })
       }
     } finally {
@@ -120,7 +123,7 @@ describe('README', () => {
       createdAt: '2026-11-23T02:30:00Z',
       tool: { name: 'kfbackup', version: '0.1.0' },
       categories: ['transactions'],
-      counts: { flows: 1, records: 1, comments: 0, files: 0, usersAndGroups: 0, auditEvents: 0 },
+      counts: { flows: 1, records: 1, comments: 0, activity: 0, files: 0, usersAndGroups: 0, auditEvents: 0, entries: 1 },
       parts: [],
     }
     const texts = [

@@ -3,7 +3,7 @@ export const RESTORE_TOPIC = `Getting data back
   kfbackup list                          what is there, also from elsewhere
   kfbackup verify latest                 every part, entry and count
   kfbackup extract latest --to ./out     decrypt and unpack everything
-  kfbackup extract latest --to ./out --only '*Leave_Request*'
+  kfbackup extract latest --to ./leave --only 'Process/Leave_*/**'
 
 Without kfbackup
   Parts are ordinary ZIP files. Encrypted ones are opened by stock openssl or
@@ -14,6 +14,7 @@ What is where
   TransactionalData-0000.zip  by type (Process, Board, Dataset, Form, Project)
                               and flow id: <flow id>.json holds the records as
                               the API sent them, Comment/ the comments,
+                              Activity/ the history of board items,
                               Attachments/<record>/ the files
   AuditLogs-0000.zip          audit events, one a line
   Index.zip                   flows.csv, and entries.jsonl and records.jsonl:

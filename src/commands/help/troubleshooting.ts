@@ -5,11 +5,12 @@ disk, clock and notifications, and names the fix for each fault. --verbose adds
 the causes of an error to any command.
 
 It takes long
-  Kissflow allows 400 calls a minute, people's clicks included, and every
-  record and file is a call: 100,000 records are more than four hours. "kfbackup
-  plan" counts it beforehand. "auto" leaves api.reserve calls a minute to
-  people; a run at night may set "callsPerMinute": 400. Exclude flows nobody
-  needs. Interrupting costs nothing: the next run continues.
+  Kissflow allows 400 calls a minute, people's clicks included. A record costs a
+  call, its comments another, a board item's history a third, each file one:
+  100,000 records are nine hours or more. "kfbackup plan" counts it beforehand.
+  "auto" leaves api.reserve calls a minute to people; a run at night may set
+  "callsPerMinute": 400. Exclude flows nobody needs. Interrupting costs nothing:
+  the next run continues.
 
 It stopped (exit 75)
   Kissflow or the storage could not be reached or asked for a long pause. The
@@ -21,9 +22,9 @@ Kissflow refused the keys (13), or a flow is forbidden
   and domain (kissflow.com or kissflow.eu).
 
 The storage refused (14)
-  s3     the usual chain of the AWS SDK: environment, profile, role. Needed:
-         s3:PutObject, GetObject, ListBucket, DeleteObject,
-         AbortMultipartUpload.
+  s3     the usual chain of the AWS SDK: environment, profile, role. "run"
+         needs s3:PutObject, s3:GetObject and s3:ListBucket; "prune" and
+         "doctor" also s3:DeleteObject. README has the table.
   gcs    keyFile, or the ambient credentials; storage.objects create, get,
          list, delete.
   drive  a service account sees only shared drives it is a member of; an
