@@ -18,7 +18,11 @@ export const bench: Bench = {
       const { flags, env } = configFor(account, folder, { api: { callsPerMinute: LIMIT } })
       say(`running at the limit for ${(SETTLE_MS + MEASURE_MS) / 1000} s`)
       let stop = (): void => {}
-      const run = kfbackup(['run', '-q', ...flags], { env, ok: [TERMINATED], onStart: (child) => (stop = () => void child.kill('SIGTERM')) })
+      const run = kfbackup(['run', '-q', ...flags], {
+        env,
+        ok: [TERMINATED],
+        onStart: (child) => (stop = () => void child.kill('SIGTERM')),
+      })
       await delay(SETTLE_MS)
       const before = await account.stats()
       const began = performance.now()

@@ -1,5 +1,5 @@
-import { join } from 'node:path'
 import { mkdirSync, rmSync } from 'node:fs'
+import { join } from 'node:path'
 import { configFor, startSandbox } from './lib/account.js'
 import { count, megabytes } from './lib/numbers.js'
 import { kfbackup } from './lib/process.js'
@@ -49,7 +49,9 @@ export const bench: Bench = {
     const large = await peakOf(context, 'large', ['--items', '100', '--file-size', '5GB'], {})
     // Comments and files are calls of the same kind as records, two million of them: --full makes them, too.
     const lean = { categories: ['transactions'], accept: ['comments'] }
-    say(`a run of ${count(MANY)} records${full ? ' with all that hangs on them' : ', without their comments and files'}; this takes minutes`)
+    say(
+      `a run of ${count(MANY)} records${full ? ' with all that hangs on them' : ', without their comments and files'}; this takes minutes`,
+    )
     const many = await peakOf(
       context,
       'many',

@@ -5,7 +5,18 @@ import { parseArgs } from 'node:util'
 import { machine, renderTable } from './lib/table.js'
 import { type Bench, isMet, type Row } from './lib/types.js'
 
-const MODULES = ['01-calls', '02-rate', '03-collect', '04-pack', '05-memory', '06-start-up', '07-verify', '08-resume', '09-linear', '10-small-files']
+const MODULES = [
+  '01-calls',
+  '02-rate',
+  '03-collect',
+  '04-pack',
+  '05-memory',
+  '06-start-up',
+  '07-verify',
+  '08-resume',
+  '09-linear',
+  '10-small-files',
+]
 
 const HELP = `npm run bench -- [numbers] [--json] [--full]
 
@@ -70,7 +81,9 @@ async function main(): Promise<number> {
   } else {
     const { programs, ...host } = machine()
     process.stdout.write(`${renderTable(rows)}\n\n`)
-    process.stdout.write(`${host.date}, ${host.cpu}, ${host.cores} cores, ${(host.memoryBytes / 1e9).toFixed(0)} GB, ${host.system}, Node ${host.node}\n`)
+    process.stdout.write(
+      `${host.date}, ${host.cpu}, ${host.cores} cores, ${(host.memoryBytes / 1e9).toFixed(0)} GB, ${host.system}, Node ${host.node}\n`,
+    )
     for (const [name, version] of Object.entries(programs)) process.stdout.write(`${name}: ${version}\n`)
     for (const text of failed) process.stdout.write(`failed: ${text}\n`)
     if (missed.length > 0) process.stdout.write(`${missed.length} of ${rows.length} targets missed\n`)

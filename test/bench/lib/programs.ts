@@ -31,5 +31,6 @@ function versionOf(program: string, args: readonly string[]): string | undefined
 export function need(...programs: Program[]): void {
   const known = versions()
   const missing = programs.filter((program) => known[program] === undefined)
-  if (missing.length > 0) throw new Error(`this benchmark needs ${missing.join(' and ')}, which ${missing.length > 1 ? 'are' : 'is'} not installed`)
+  if (missing.length > 0)
+    throw new Error(`this benchmark needs ${missing.join(' and ')}, which ${missing.length > 1 ? 'are' : 'is'} not installed`)
 }
