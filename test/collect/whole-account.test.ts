@@ -63,7 +63,7 @@ const bad = ({ gaps }: Collected) => gaps.filter((gap) => gap.class !== 'changed
 
 describe('a whole account', () => {
   it('is had exactly once, to the byte, without one call too many', async () => {
-    const account = await sandbox({ items: 200 })
+    const account = await sandbox({ items: 150 })
     const run = await collectRun({ account })
     await expectWhole(account, run)
     expect(bad(run)).toEqual([])
@@ -100,7 +100,7 @@ describe('a whole account', () => {
   })
 
   it('is had while rows move, come and go, what was there throughout in full', async () => {
-    const account = await sandbox({ items: 250, faults: 'moving=3,cap=15' })
+    const account = await sandbox({ items: 180, faults: 'moving=3,cap=12' })
     const run = await collectRun({ account })
     await expectWhole(account, run)
     const truth = await truthOf(account)
@@ -204,7 +204,7 @@ describe('a run that is stopped', () => {
     const account = await sandbox({ items: 30, users: 4 })
     const whole = await collectRun({ account })
     await expectWhole(account, whole)
-    const stops = Array.from({ length: 10 }, (_, index) => 3 + Math.floor((whole.apiCalls * index) / 10))
+    const stops = Array.from({ length: 6 }, (_, index) => 3 + Math.floor((whole.apiCalls * index) / 6))
     for (const stopAfterCalls of stops) {
       account.order({ resetStats: true })
       const folder = newFolder()
