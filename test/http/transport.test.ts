@@ -1,7 +1,3 @@
-import { execFileSync } from 'node:child_process'
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import { brotliCompressSync, deflateSync, gzipSync } from 'node:zlib'
 import { afterEach, describe, expect, it } from 'vitest'
 import { ConfigError } from '../../src/errors.js'
@@ -20,6 +16,7 @@ import {
   scriptedServer,
   text,
 } from '../helpers/scripted-server.js'
+import { selfSigned } from '../helpers/self-signed.js'
 import { type TunnelProxy, tunnelProxy } from '../helpers/tunnel-proxy.js'
 
 const SHORT: Timeouts = { connectMs: 500, headersMs: 300, bodyStallMs: 300 }
@@ -164,22 +161,14 @@ describe('a proxy', () => {
   })
 
   it('carries TLS end to end', async () => {
-    const folder = mkdtempSync(join(tmpdir(), 'kfbackup-tls-'))
-    try {
-      const [key, cert] = [join(folder, 'key.pem'), join(folder, 'cert.pem')]
-      const request = ['req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes', '-days', '2', '-subj', '/CN=x']
-      execFileSync('openssl', [...request, '-keyout', key, '-out', cert], { stdio: 'ignore' })
-      const { port } = await server({ 'GET /': json(200, []) }, { key: readFileSync(key, 'utf8'), cert: readFileSync(cert, 'utf8') })
-      const { url, tunnels } = await proxy()
-      const wire = await transport({ HTTPS_PROXY: `http://${url}` })
-      const failure: unknown = await get(wire, `https://acme.kissflow.test:${port}`).catch((error: unknown) => error)
-      // The tunnel was opened, and the certificate behind it is looked at: it is nobody's.
-      expect(errorCode(failure)).toMatch(/SELF_SIGNED|UNABLE_TO_VERIFY/)
-      expect(isTransient(failure)).toBe(false)
-      expect(tunnels).toHaveLength(1)
-    } finally {
-      rmSync(folder, { recursive: true })
-    }
+    const { port } = await server({ 'GET /': json(200, []) }, selfSigned())
+    const { url, tunnels } = await proxy()
+    const wire = await transport({ HTTPS_PROXY: `http://${url}` })
+    const failure: unknown = await get(wire, `https://acme.kissflow.test:${port}`).catch((error: unknown) => error)
+    // The tunnel was opened, and the certificate behind it is looked at: it is nobody's.
+    expect(errorCode(failure)).toMatch(/SELF_SIGNED|UNABLE_TO_VERIFY/)
+    expect(isTransient(failure)).toBe(false)
+    expect(tunnels).toHaveLength(1)
   })
 
   it.each([

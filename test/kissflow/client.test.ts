@@ -7,6 +7,7 @@ import type { ApiCall } from '../../src/kissflow/client.js'
 import { never } from '../helpers/fake-clock.js'
 import { type QuickClient, quickClient } from '../helpers/quick-client.js'
 import { cutAfter, json, type Reply, type Routes, reset, type ScriptedServer, scriptedServer, text } from '../helpers/scripted-server.js'
+import { selfSigned } from '../helpers/self-signed.js'
 
 const open: Array<{ close: () => Promise<void> }> = []
 afterEach(async () => {
@@ -229,6 +230,17 @@ describe('what does not get better', () => {
     const failure = await failureOf(quick.client.getJson(USER, never))
     expect(failure).toBeInstanceOf(WrongHostError)
     expect(failure.message).toBe('There is no host named no-such-account.invalid.')
+  })
+
+  it('a certificate that nobody trusts is a matter of the machine, and is not tried again', async () => {
+    const server = await scriptedServer({}, selfSigned())
+    open.push(server)
+    const quick = await quickClient({ baseUrl: server.origin })
+    open.push(quick)
+    const failure = await failureOf(quick.client.getJson(USER, never))
+    expect(failure).toBeInstanceOf(ConfigError)
+    expect(failure).toMatchObject({ code: 'E_CERTIFICATE', hint: expect.stringContaining('NODE_EXTRA_CA_CERTS') })
+    expect(quick.client.apiCalls).toBe(1)
   })
 
   it('an override that asks for what a call has not is a matter of the config', async () => {
