@@ -61,7 +61,8 @@ export class RunStore {
       this.byNumber.set(collection.number, collection)
     }
     for (const [key, value] of state.facts) this.facts.set(key, value)
-    this.gaps.push(...state.gaps)
+    // One by one: there may be more than a call takes arguments.
+    for (const gap of state.gaps) this.gaps.push(gap)
     this.throttledBefore = state.throttled
     this.isCollected = state.isCollected
     const totals = { calls: () => this.callsBefore + options.apiCalls(), repeated: () => this.repeatedBefore + this.inFlight.repeated }

@@ -216,6 +216,16 @@ describe('the saved state of a run', () => {
     third.close()
   })
 
+  it('opens with more gaps than a call takes arguments', async () => {
+    const folder = newFolder()
+    const store = await open(folder)
+    for (let i = 0; i < 150_000; i++) store.saveGap({ i })
+    store.close()
+    const again = await open(folder)
+    expect(again.gaps).toHaveLength(150_000)
+    again.close()
+  })
+
   it('that was taken back begins anew, calls counted on', async () => {
     const folder = newFolder()
     const store = await open(folder, { calls: 4 })
