@@ -40,7 +40,7 @@ function parseStatuses(words: readonly string[]): ReadonlySet<HistoryStatus> {
   for (const word of words) {
     if (known.includes(word)) continue
     const near = nearest(word, known)
-    throw new UsageError(`--status ${word} is no status${near === undefined ? '' : `; did you mean ${near}?`}`, {
+    throw new UsageError(`--status ${word} is no status${near === undefined ? '.' : `; did you mean ${near}?`}`, {
       hint: `The statuses are: ${known.join(', ')}.`,
     })
   }

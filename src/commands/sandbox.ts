@@ -1,7 +1,7 @@
 import { once } from 'node:events'
 import { EXIT, type ExitCode, UsageError } from '../errors.js'
 import { type Sandbox, startSandbox } from '../sandbox/server.js'
-import { parseDuration, parseSize } from '../util/units.js'
+import { formatCount, parseDuration, parseSize } from '../util/units.js'
 import type { CommandContext } from './command-context.js'
 
 /** Options of `kfbackup sandbox`, as typed. */
@@ -20,7 +20,11 @@ function wholeNumber(text: string | undefined, flag: string, most = Number.MAX_S
   if (text === undefined) return undefined
   const value = Number(text.replaceAll(/[_,]/g, ''))
   if (/^\d[\d_,]*$/.test(text) && value <= most) return value
-  throw new UsageError(`${flag} ${text} is not a whole number up to ${most}.`)
+  throw new UsageError(
+    most === Number.MAX_SAFE_INTEGER
+      ? `${flag} ${text} is not a whole number.`
+      : `${flag} ${text} is not a whole number up to ${formatCount(most)}.`,
+  )
 }
 
 function milliseconds(text: string | undefined): number | undefined {

@@ -32,9 +32,12 @@ export async function findLooseFiles(source: LooseSource, findings: Findings, si
     else if (!BESIDE.test(file.name)) findings.warning('unexpected_file', `${file.name} is neither a ZIP nor an encrypted file`)
   }
   if (loose.length === 0 && findings.damages === 0) {
-    throw new NotFoundError(`There is no backup at ${source.storage.location}.`, {
-      hint: "Name a backup's folder, or the folder or file of Kissflow's own backup.",
-    })
+    throw new NotFoundError(
+      `There is no backup at ${[source.storage.location, pathIn(source, source.file ?? '')].join('/').replace(/\/+$/, '')}.`,
+      {
+        hint: "Name a backup's folder, or the folder or file of Kissflow's own backup.",
+      },
+    )
   }
   const rank = (file: LooseFile): string => (file.name.startsWith('UserAndGroup') ? `0${file.name}` : `1${file.name}`)
   return loose.sort((a, b) => (rank(a) < rank(b) ? -1 : 1))
