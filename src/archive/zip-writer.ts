@@ -4,6 +4,7 @@ import { ByteQueue } from './byte-queue.js'
 import { BLOCK_LEVEL } from './deflate.js'
 import { DeflatedEntry } from './deflated-entry.js'
 import { type EntryOptions, EntryWriter } from './entry-writer.js'
+import { GatheredBytes } from './gathered-bytes.js'
 import type { PreparedEntry } from './prepare-entry.js'
 import { type EntrySums, RunningSums } from './running-sums.js'
 import * as format from './zip-format.js'
@@ -25,8 +26,7 @@ export class ZipWriter {
   /** The ZIP; connect it through `pipeline` before the first entry. */
   readonly output = new ByteQueue()
   private readonly options: ZipWriterOptions
-  private directory: Buffer[] = []
-  private directoryInMemory = 0
+  private readonly directory = new GatheredBytes()
   private directoryLog: AppendLog | undefined
   private directoryBytes = 0
   private entryCount = 0
@@ -99,7 +99,7 @@ export class ZipWriter {
         if (this.output.full) await this.output.drained()
       }
     }
-    for (const record of this.directory) this.output.write(record)
+    for (const records of this.directory.take()) this.output.write(records)
     this.output.write(format.endOfCentralDirectory({ entries: this.entryCount, bytes: this.directoryBytes, offset }))
     this.output.end()
     return this.output.bytes
@@ -125,12 +125,9 @@ export class ZipWriter {
     const record = format.centralRecord(header)
     this.entryCount++
     this.directoryBytes += record.length
-    this.directory.push(record)
-    this.directoryInMemory += record.length
-    if (this.directoryInMemory < MAX_DIRECTORY_BYTES) return
+    this.directory.add(record)
+    if (this.directory.bytes < MAX_DIRECTORY_BYTES) return
     this.directoryLog ??= new AppendLog(this.options.directoryFile, { cipher: this.options.cipher })
-    for (const waiting of this.directory) this.directoryLog.append(waiting)
-    this.directory = []
-    this.directoryInMemory = 0
+    for (const waiting of this.directory.take()) this.directoryLog.append(waiting)
   }
 }

@@ -1,4 +1,4 @@
-import { closeSync, constants, existsSync, fdatasync, fstatSync, ftruncateSync, mkdirSync, openSync, readSync, rmSync } from 'node:fs'
+import { closeSync, constants, existsSync, fdatasync, fstatSync, ftruncateSync, mkdirSync, openSync, rmSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import type { Readable } from 'node:stream'
 import { promisify } from 'node:util'
@@ -6,13 +6,13 @@ import { crc32 } from 'node:zlib'
 import { syncFolder, writeFully } from '../util/atomic-file.js'
 import { type Frame, type FrameCipher, spoolDamaged } from './frame.js'
 import { LargeFile, readLargeFile } from './large-file.js'
+import { ReadAhead } from './read-ahead.js'
 
 const syncData = promisify(fdatasync)
 
 const SEGMENT_BYTES = 64 * 1024 * 1024
 const SEGMENT_SHIFT = 2 ** 32
 const MAX_OPEN_FILES = 64
-const READ_AHEAD_BYTES = 256 * 1024
 
 /** The segment a frame stands in. */
 export function segmentOf({ addr }: Pick<Frame, 'addr'>): number {
@@ -40,7 +40,7 @@ export class Spool {
   private readonly unsynced: number[] = []
   /** Folders with names in them that a power cut could still take. */
   private readonly grown = new Set<string>()
-  private window: { path: string; at: number; bytes: Buffer } | undefined
+  private readonly ahead = new ReadAhead()
   /** Bytes appended by this process. */
   bytesWritten = 0
 
@@ -67,7 +67,7 @@ export class Spool {
       offset += sealed[index]?.length ?? 0
     })
     const [only] = sealed
-    this.forget(path, stream.offset)
+    this.ahead.forget(path, stream.offset)
     writeFully(this.fd(path, true), sealed.length === 1 && only !== undefined ? only : Buffer.concat(sealed, total), stream.offset)
     stream.offset = offset
     this.dirty.add(path)
@@ -106,7 +106,7 @@ export class Spool {
     const stream = { segment: Math.floor(end / SEGMENT_SHIFT), offset: end % SEGMENT_SHIFT }
     this.streams.set(collection, stream)
     const path = this.segmentPath(collection, stream.segment)
-    this.forget(path, stream.offset)
+    this.ahead.forget(path, stream.offset)
     if (existsSync(path)) {
       const fd = this.fd(path, true)
       if (fstatSync(fd).size < stream.offset) throw spoolDamaged(path)
@@ -137,7 +137,7 @@ export class Spool {
       if (!path.startsWith(`${folder}/`)) continue
       this.letGo(path, fd)
     }
-    if (this.window?.path.startsWith(`${folder}/`) === true) this.window = undefined
+    this.ahead.forgetFolder(folder)
     this.streams.delete(collection)
     this.grown.delete(folder)
     rmSync(folder, { recursive: true, force: true })
@@ -181,7 +181,7 @@ export class Spool {
   private letGo(path: string, fd: number): void {
     this.open.delete(path)
     this.dirty.delete(path)
-    if (this.window?.path === path) this.window = undefined
+    this.ahead.forget(path)
     if (this.syncing.has(path)) this.unsynced.push(fd)
     else closeSync(fd)
   }
@@ -207,13 +207,6 @@ export class Spool {
     } catch (error) {
       throw spoolDamaged(path, error)
     }
-  }
-
-  /** What was read ahead from `from` on is about to change. */
-  private forget(path: string, from: number): void {
-    const { window } = this
-    if (window?.path !== path || from >= window.at + window.bytes.length) return
-    this.window = { ...window, bytes: window.bytes.subarray(0, Math.max(0, from - window.at)) }
   }
 
   private segmentPath(collection: number, segment: number): string {
@@ -246,24 +239,14 @@ export class Spool {
   }
 
   private readAt(path: string, at: number, length: number): Buffer {
-    const { window } = this
-    if (window?.path === path && at >= window.at && at + length <= window.at + window.bytes.length) {
-      return Buffer.from(window.bytes.subarray(at - window.at, at - window.at + length))
-    }
-    const bytes = Buffer.allocUnsafe(Math.max(length, READ_AHEAD_BYTES))
-    let read = 0
-    let fd: number
-    try {
-      fd = this.fd(path, false)
-    } catch (error) {
-      throw spoolDamaged(path, error)
-    }
-    for (let more = -1; more !== 0 && read < bytes.length; ) {
-      more = readSync(fd, bytes, read, bytes.length - read, at + read)
-      read += more
-    }
-    if (read < length) throw spoolDamaged(path)
-    this.window = { path, at, bytes: bytes.subarray(0, read) }
-    return Buffer.from(bytes.subarray(0, length))
+    const bytes = this.ahead.read(path, { at, length }, () => {
+      try {
+        return this.fd(path, false)
+      } catch (error) {
+        throw spoolDamaged(path, error)
+      }
+    })
+    if (bytes.length < length) throw spoolDamaged(path)
+    return bytes
   }
 }
