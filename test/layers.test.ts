@@ -39,7 +39,6 @@ const PACKAGE_HOME: Record<string, string[]> = {
   '@aws-sdk/s3-request-presigner': ['storage'],
   '@google-cloud/storage': ['storage'],
   '@googleapis/drive': ['storage'],
-  'google-auth-library': ['storage'],
 }
 const MAX_LINES = 300
 

@@ -65,7 +65,7 @@ describe('the Dockerfile', () => {
   const all = (name: string): string[] => instructions.filter(([key]) => key === name).map(([, value]) => value)
 
   it('knows only instructions there are, and begins with a Node that is new enough', () => {
-    const known = ['FROM', 'RUN', 'USER', 'WORKDIR', 'ENV', 'VOLUME', 'STOPSIGNAL', 'ENTRYPOINT', 'CMD']
+    const known = ['FROM', 'COPY', 'RUN', 'USER', 'WORKDIR', 'ENV', 'VOLUME', 'STOPSIGNAL', 'ENTRYPOINT', 'CMD']
     expect(instructions.filter(([key]) => !known.includes(key))).toEqual([])
     expect(instructions[0]![0]).toBe('FROM')
     expect(Number(/^node:(\d+)/.exec(all('FROM')[0]!)![1])).toBeGreaterThanOrEqual(20)

@@ -100,7 +100,7 @@ export async function measurePipe(steps: readonly (readonly string[])[], output:
       }),
   )
   children[0]?.stdin.end()
-  children.slice(1).forEach((child, index) => children[index]?.stdout.pipe(child.stdin))
+  for (const [index, child] of children.slice(1).entries()) children[index]?.stdout.pipe(child.stdin)
   const last = children.at(-1)
   const written = new Promise<void>((resolve, reject) =>
     last?.stdout.pipe(createWriteStream(output)).once('close', resolve).once('error', reject),
