@@ -4,13 +4,14 @@ set -euo pipefail
 bin=$1
 node --version
 work=$(mktemp -d)
-trap 'kill "${sandbox:-}" 2>/dev/null || true; rm -rf "$work"' EXIT
+trap '[ -z "${sandbox:-}" ] || kill "$sandbox" 2>/dev/null || true; rm -rf "$work"' EXIT
 cd "$work"
 kfbackup() { node "$bin" "$@"; }
 
 kfbackup --version
 kfbackup demo --items 200 -q
-kfbackup sandbox --items 100 --json >sandbox.json &
+# Not through the function: the process itself has to be killed, or it keeps the output open.
+node "$bin" sandbox --items 100 --json >sandbox.json &
 sandbox=$!
 for _ in $(seq 100); do [ -s sandbox.json ] && break; sleep 0.1; done
 field() { node -p "JSON.parse(require('fs').readFileSync('sandbox.json','utf8').split('\n')[0]).$1"; }
