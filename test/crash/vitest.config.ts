@@ -10,6 +10,7 @@ export default defineConfig({
     testTimeout: 4 * 3_600_000,
     hookTimeout: 600_000,
     pool: 'forks',
+    retry: process.env['CI'] === undefined ? 0 : 1,
     ...reporters('crash'),
     globalSetup: ['test/helpers/build-once.ts'],
   },
