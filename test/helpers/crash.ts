@@ -1,5 +1,5 @@
-import { execFileSync } from 'node:child_process'
-import { existsSync, readdirSync, readFileSync } from 'node:fs'
+import { type ChildProcess, execFileSync } from 'node:child_process'
+import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { basename, join } from 'node:path'
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import { crc32 } from 'node:zlib'
@@ -32,6 +32,26 @@ export async function runAndKill(
       if (message['at'] === undefined) return
       place = message['at'] as KillPlace
       void quiet(workspace.sandbox).then(() => child.kill('SIGKILL'))
+    },
+  })
+  return { ended: await ended, place }
+}
+
+/** Runs until the chosen operation is reached, does `meanwhile` while the process stands there, then lets it go on. */
+export async function runAndPause(
+  workspace: Workspace,
+  plan: Omit<FsPlan, 'action' | 'go'>,
+  meanwhile: (child: ChildProcess, place: KillPlace) => Promise<void> | void,
+  args: readonly string[] = ['run'],
+): Promise<{ place: KillPlace | undefined; ended: Ended }> {
+  let place: KillPlace | undefined
+  const go = join(workspace.folder, `go-${Date.now()}`)
+  const { ended } = workspace.start(args, {
+    files: { ...plan, action: 'pause', go },
+    onControl: (message, child) => {
+      if (message['at'] === undefined) return
+      place = message['at'] as KillPlace
+      void Promise.resolve(meanwhile(child, place)).finally(() => writeFileSync(go, ''))
     },
   })
   return { ended: await ended, place }
@@ -234,6 +254,9 @@ export interface CrashWorld {
   env?: NodeJS.ProcessEnv
   /** Lets every process run to its end: the trial must then fail. */
   leaveOutKills?: boolean
+  /** The account is in trouble: calls are made again for other reasons, too, and their numbers say nothing. */
+  faults?: string
+  options?: StartOptions
 }
 
 /** One run killed up to `kills` times at random points, then finished, and compared with the uninterrupted one. */
@@ -241,7 +264,7 @@ export async function crashTrial(world: CrashWorld, dice: Dice, kills: number): 
   const { sandbox, baseline } = world
   const workspace = makeWorkspace(sandbox, world.config)
   Object.assign(workspace.env, world.env)
-  sandbox.order({ resetStats: true })
+  sandbox.order({ resetStats: true, faults: world.faults ?? null })
   const report: TrialReport = {
     places: [],
     inFlight: [],
@@ -258,7 +281,9 @@ export async function crashTrial(world: CrashWorld, dice: Dice, kills: number): 
       const before = { slots: inFlight(workspace), calls: sandbox.log().length }
       const point = nextPoint(dice, baseline, kill, kills)
       const { place, ended } =
-        world.leaveOutKills === true ? { place: undefined, ended: await workspace.run() } : await runAndKill(workspace, point)
+        world.leaveOutKills === true
+          ? { place: undefined, ended: await workspace.run(['run'], world.options) }
+          : await runAndKill(workspace, point, ['run'], world.options)
       last = ended
       if (place === undefined) {
         if (ended.code !== 0) report.problems.push(`a run that was not killed ended with ${ended.code}: ${ended.stderr}`)
@@ -274,7 +299,7 @@ export async function crashTrial(world: CrashWorld, dice: Dice, kills: number): 
       report.problems.push(...(await problemsAtEnd(workspace, world)))
       return report
     }
-    if (last?.code !== 0) last = await workspace.run()
+    if (last?.code !== 0) last = await workspace.run(['run'], world.options)
     await finish(workspace, world, { report, last })
   } finally {
     await workspace.close()
@@ -294,6 +319,7 @@ async function finish(workspace: Workspace, world: CrashWorld, { report, last }:
     return
   }
   problems.push(...(await problemsAtEnd(workspace, world)), ...leftovers(workspace).map((left) => `${left} was left in the state folder`))
+  if (world.faults !== undefined) return
   const told = Number(report.summary['calls_repeated'])
   const most = report.inFlight.reduce((sum, count) => sum + count, 0)
   const unseen = `${report.neverArrived} to ${report.neverArrived + report.unsure} that never reached it`

@@ -6,7 +6,8 @@ import { syncBuiltinESMExports } from 'node:module'
 /**
  * @typedef {object} FsPlan
  * @property {string[]} roots Folders whose operations count.
- * @property {'count' | 'kill' | 'fail'} action
+ * @property {'count' | 'kill' | 'pause' | 'fail'} action `pause` goes on when the file named by `go` is there.
+ * @property {string} [go]
  * @property {'all' | 'collect' | 'pack' | 'commit'} phase Which operations count; see `phaseOf`.
  * @property {string[]} [ops] Kinds that count; all unless told.
  * @property {string} [path] A regular expression that the path of an operation must match to count.
@@ -29,6 +30,7 @@ const ERRNO = { EIO: -5, EACCES: -13, ENOSPC: -28, EDQUOT: -122, EROFS: -30 }
 let phase = 'collect'
 let reached = 0
 let failing = false
+let stopped = false
 const counts = { collect: 0, pack: 0, commit: 0 }
 
 /** Phases only go forward: what the collector still syncs while parts are packed belongs to packing. */
@@ -52,10 +54,14 @@ function say(message) {
   real.writeSync(CONTROL_FD, `${JSON.stringify(message)}\n`)
 }
 
-/** Told the parent; now nothing moves until it kills this process. */
+/** Told the parent; now nothing moves until it kills this process, or lets a paused one go on. */
 function stop(op, path, when) {
+  if (stopped) return
+  stopped = true
   say({ at: { op, path, when, phase, nth: plan.nth } })
-  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0)
+  const never = new Int32Array(new SharedArrayBuffer(4))
+  if (plan.action !== 'pause') Atomics.wait(never, 0, 0)
+  while (!real.existsSync(plan.go)) Atomics.wait(never, 0, 0, 5)
 }
 
 function failure(op, path) {

@@ -43,7 +43,9 @@ export const FAST_TIME: StartOptions = {
 
 /** What fs-preload.mjs is told. */
 export interface FsPlan {
-  action: 'count' | 'kill' | 'fail'
+  action: 'count' | 'kill' | 'pause' | 'fail'
+  /** A paused process goes on when this file is there. */
+  go?: string
   phase: 'all' | 'collect' | 'pack' | 'commit'
   nth: number
   ops?: readonly string[]

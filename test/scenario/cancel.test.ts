@@ -1,6 +1,6 @@
-import { existsSync } from 'node:fs'
+import { existsSync, readdirSync } from 'node:fs'
 import { expect, it, vi } from 'vitest'
-import { callCounts, callsRepeated, differences, makeBaseline, readContent } from '../helpers/crash.js'
+import { callCounts, callsRepeated, differences, makeBaseline, readContent, runAndPause } from '../helpers/crash.js'
 import { onPty } from '../helpers/pty.js'
 import { BINARY, type Ended, untilCalls, type Workspace, withWorkspace } from '../helpers/workspace.js'
 
@@ -152,6 +152,34 @@ it('kfbackup cancel --discard throws away what was collected; the next run start
     },
     { items: 200 },
   )
+})
+
+it.each([
+  { where: 'a part is being written', path: 'TransactionalData-0000\\.zip\\.partial$', op: 'write' },
+  { where: 'a part gets its name', path: 'UserAndGroup\\.zip$', op: 'rename' },
+  { where: 'backup.json is being written', path: 'backup\\.json\\.partial$', op: 'write' },
+])('Ctrl-C while $where: exit 130 and no backup; the next run goes on at packing without a call', async ({ path, op }) => {
+  await withWorkspace({ recordCalls: true }, async (workspace) => {
+    const point = { phase: 'all', ops: [op], path, nth: 1, when: 'before' } as const
+    const { place, ended } = await runAndPause(workspace, point, (child) => void child.kill('SIGINT'))
+    expect(place).toBeDefined()
+    expect(ended.code).toBe(130)
+    for (const folder of workspace.backupFolders())
+      expect(readdirSync(folder).filter((name) => /backup\.json|partial/.test(name))).toEqual([])
+    await goesOn(workspace)
+  })
+})
+
+it('Ctrl-C when backup.json just has its name: the backup is made, and neither this run nor the next makes a second one', async () => {
+  await withWorkspace({}, async (workspace) => {
+    const point = { phase: 'commit', ops: ['rename'], path: 'backup\\.json$', nth: 1, when: 'after' } as const
+    const { place, ended } = await runAndPause(workspace, point, (child) => void child.kill('SIGINT'))
+    expect(place).toBeDefined()
+    expect([0, 130]).toContain(ended.code)
+    if (ended.code !== 0) expect((await workspace.run()).summary).toMatchObject({ status: 'completed', resumed: true })
+    expect(workspace.backupFolders()).toHaveLength(1)
+    expect((await workspace.run(['verify', 'latest'])).code).toBe(0)
+  })
 })
 
 it('kfbackup cancel without a running backup is 10', async () => {

@@ -6,7 +6,9 @@ import { type Sandbox, startSandbox } from '../../src/sandbox/server.js'
 import { type Baseline, crashTrial, describeTrial, differences, makeBaseline, readContent, runAndKill } from '../helpers/crash.js'
 import { openWithAge, openWithOpenssl } from '../helpers/decrypt.js'
 import { makeDice } from '../helpers/dice.js'
-import { makeWorkspace, SMALL, type Workspace } from '../helpers/workspace.js'
+import { compareWithTruth } from '../helpers/truth-diff.js'
+import { readUnpacked, unzipAll } from '../helpers/unpacked.js'
+import { FAST_TIME, makeWorkspace, SMALL, type Workspace, withWorkspace } from '../helpers/workspace.js'
 
 vi.setConfig({ testTimeout: 300_000, hookTimeout: 60_000 })
 
@@ -69,6 +71,25 @@ it('an age run killed at random points opens with the identity and holds what a 
   const open = (folder: string): Promise<string> => openWithAge(folder, identity)
   const report = await crashTrial({ sandbox, config, baseline, open }, makeDice(SEED + 200), 4)
   expect(report.problems).toEqual([])
+})
+
+it('killed again and again while one answer in ten goes wrong, a run still ends with the same backup', async () => {
+  const world = { sandbox, config: CONFIG, baseline, faults: 'chaos:0.1,stall-ms=20', options: FAST_TIME }
+  const report = await crashTrial(world, makeDice(SEED + 300), 5)
+  sandbox.order({ faults: null })
+  expect(report.problems).toEqual([])
+})
+
+it('killed, and continued while the account moves on, a run holds everything that was there throughout', async () => {
+  await withWorkspace({ items: 200, config: { api: { pageSize: 10 } } }, async (workspace) => {
+    const { place } = await runAndKill(workspace, { phase: 'collect', nth: 1500, when: 'after' })
+    expect(place).toBeDefined()
+    workspace.sandbox.order({ faults: 'moving=2' })
+    const next = await workspace.run()
+    expect(next.summary).toMatchObject({ status: 'completed', resumed: true, exit_code: 0 })
+    const held = readUnpacked(unzipAll(workspace.backupFolders()[0] ?? '', join(workspace.folder, 'unpacked')))
+    expect((await compareWithTruth(held, workspace.sandbox.truth())).problems).toEqual([])
+  })
 })
 
 it('killed between backup.json and the end of the run, the next run finishes that backup without a call and makes no second one', async () => {

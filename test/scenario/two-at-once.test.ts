@@ -1,7 +1,7 @@
-import { readdirSync } from 'node:fs'
+import { readdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, it, vi } from 'vitest'
-import { runAndKill } from '../helpers/crash.js'
+import { runAndKill, runAndPause } from '../helpers/crash.js'
 import { readJson, untilCalls, withWorkspace } from '../helpers/workspace.js'
 
 vi.setConfig({ testTimeout: 120_000 })
@@ -68,5 +68,23 @@ it('unlock never removes the lock of a run that goes on, not even with --force',
     expect((await workspace.run(['unlock', '--force'])).code).toBe(11)
     workspace.sandbox.order({ latencyMs: 0 })
     expect((await run.ended).summary).toMatchObject({ status: 'completed' })
+  })
+})
+
+it('a run whose lock was taken over while it slept ends with 11 before it commits, and leaves no backup', async () => {
+  await withWorkspace({}, async (workspace) => {
+    const point = { phase: 'commit', path: 'Readme', nth: 1, when: 'before' } as const
+    const { place, ended } = await runAndPause(workspace, point, () => {
+      const folder = join(workspace.stateDir, 'locks')
+      const path = join(folder, readdirSync(folder).find((name) => /^[0-9a-f]{16}\.json$/.test(name)) ?? '')
+      writeFileSync(
+        path,
+        JSON.stringify({ ...readJson(path), token: '0123456789abcdef01234567', pid: process.pid, processStart: undefined }),
+      )
+    })
+    expect(place).toBeDefined()
+    expect(ended.code).toBe(11)
+    expect(ended.error).toMatchObject({ code: 'E_LOCKED' })
+    for (const folder of workspace.backupFolders()) expect(readdirSync(folder)).not.toContain('backup.json')
   })
 })
