@@ -294,31 +294,35 @@ export async function crashTrial(world: CrashWorld, dice: Dice, kills: number): 
       for (const problem of problemsAtDestination(workspace, baseline))
         report.problems.push(`${problem}, killed at ${JSON.stringify(place)}`)
     }
-    if (last?.code !== 0 && isDone(workspace)) {
-      // Killed while cleaning up: that backup is made, and another run would make another.
-      report.problems.push(...(await problemsAtEnd(workspace, world)))
-      return report
-    }
-    if (last?.code !== 0) last = await workspace.run(['run'], world.options)
-    await finish(workspace, world, { report, last })
+    // Killed while cleaning up: that backup is made, and another run would make another.
+    const isMade = last?.code !== 0 && isDone(workspace)
+    if (last?.code !== 0 && !isMade) last = await workspace.run(['run'], world.options)
+    await finish(workspace, world, { report, last: isMade ? undefined : last })
   } finally {
     await workspace.close()
   }
   return report
 }
 
-async function finish(workspace: Workspace, world: CrashWorld, { report, last }: { report: TrialReport; last: Ended }): Promise<void> {
+async function finish(
+  workspace: Workspace,
+  world: CrashWorld,
+  { report, last }: { report: TrialReport; last: Ended | undefined },
+): Promise<void> {
   const { sandbox, baseline } = world
   const { problems } = report
-  report.summary = last.summary ?? {}
   report.totalCalls = sandbox.stats().calls
   report.repeated = callsRepeated(callCounts(sandbox), baseline.calls)
   if (report.places.length === 0) problems.push('no process was killed: this trial proves nothing')
-  if (last.code !== 0) {
+  if (last !== undefined && last.code !== 0) {
     problems.push(`the last run ended with ${last.code}: ${last.stderr}`)
     return
   }
-  problems.push(...(await problemsAtEnd(workspace, world)), ...leftovers(workspace).map((left) => `${left} was left in the state folder`))
+  report.summary = last?.summary ?? (await toldByManifest(workspace, world))
+  problems.push(
+    ...(await problemsAtEnd(workspace, world)),
+    ...(last === undefined ? [] : leftovers(workspace)).map((left) => `${left} was left in the state folder`),
+  )
   if (world.faults !== undefined) return
   const told = Number(report.summary['calls_repeated'])
   const most = report.inFlight.reduce((sum, count) => sum + count, 0)
@@ -330,6 +334,16 @@ async function finish(workspace: Workspace, world: CrashWorld, { report, last }:
   if (calls < report.totalCalls || calls > report.totalCalls + report.neverArrived + report.unsure)
     problems.push(`${calls} API calls by the summary, ${report.totalCalls} by the account and ${unseen}`)
   if (told > most) problems.push(`${told} calls were repeated, ${most} were in flight at the kills`)
+}
+
+/** What the summary would have said of the calls, where the process was killed before it could say it. */
+async function toldByManifest(workspace: Workspace, { open }: CrashWorld): Promise<Record<string, unknown>> {
+  const [folder = ''] = workspace.backupFolders()
+  const manifest = JSON.parse(unzipEntry(join(open === undefined ? folder : await open(folder), 'Index.zip'), 'manifest.json')) as Record<
+    string,
+    unknown
+  >
+  return { calls_repeated: manifest['callsRepeated'], api_calls: manifest['apiCalls'] }
 }
 
 /** True when a run of this workspace has marked itself as done. */
