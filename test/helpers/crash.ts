@@ -343,7 +343,8 @@ async function toldByManifest(workspace: Workspace, { open }: CrashWorld): Promi
     string,
     unknown
   >
-  return { calls_repeated: manifest['callsRepeated'], api_calls: manifest['apiCalls'] }
+  const { callsRepeated: repeated, apiCalls: calls } = manifest['collected'] as Record<string, unknown>
+  return { calls_repeated: repeated, api_calls: calls }
 }
 
 /** True when a run of this workspace has marked itself as done. */

@@ -23,13 +23,13 @@ export async function runFailing(
   return { ended: await ended, failed }
 }
 
-// What a run can do without: its progress for `status`, its event log, leftovers of locks, and of a run that is done.
+// What a run can do without: its progress for `status`, its event log, leftovers of locks, and of a run that is done. Folders are made more than once.
 const COURTESY = /(?:\/spool\/.*|status\.json(?:\.tmp)?|events\.jsonl|\.next-[^/]*|cancel\.json)$/
 
 /** What is wrong with how a run ended after one operation had failed. */
 export function problemsOfFailure(ended: Ended, fault: { op: string; path: string; code: string }, folder: string): string[] {
   const at = `${fault.op} of ${fault.path} failing with ${fault.code}`
-  if (ended.code === 0) return COURTESY.test(fault.path) || fault.op === 'remove' ? [] : [`exit 0 after ${at}`]
+  if (ended.code === 0) return COURTESY.test(fault.path) || fault.op === 'remove' || fault.op === 'mkdir' ? [] : [`exit 0 after ${at}`]
   // A disk that reports an error at the destination may be well again later.
   const wanted = fault.code !== 'EIO' ? [14] : fault.path.startsWith(`${folder}/backups`) ? [75] : [1]
   const problems: string[] = []
@@ -73,4 +73,11 @@ export async function faultTrial(world: CrashWorld, dice: Dice, count: number): 
     await workspace.close()
   }
   return report
+}
+
+/** A line for each fault of a trial. */
+export function describeFaults({ faults }: FaultReport): string {
+  return faults
+    .map(({ op, path, code, exit, message }) => `${code} ${op} ${path.split('/').slice(-2).join('/')}: exit ${exit} ${message}`)
+    .join('\n')
 }

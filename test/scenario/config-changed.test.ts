@@ -37,9 +37,11 @@ it.each<{ what: string; change: Record<string, unknown>; named: string }>([
     expect(next.summary?.['backup_id']).not.toBe(old)
     expect(workspace.plan(old)).toMatchObject({ state: 'aside' })
     expect(workspace.runFiles(old)).toContain('journal.jsonl')
-    // Named once; a later run has nothing to say of it.
-    workspace.sandbox.order({ faults: null })
-    expect(asideWarning(await workspace.run())).toBe('')
+    // Named once: what a later run looks at is no unfinished run any more.
+    expect((await workspace.run(['history'])).lines.filter((line) => line['message_type'] === 'run')).toMatchObject([
+      { status: 'completed' },
+      { id: old, status: 'interrupted' },
+    ])
   })
 })
 

@@ -1,14 +1,12 @@
 import { readdirSync, rmSync } from 'node:fs'
 import { basename, join } from 'node:path'
-import { afterAll, expect, it, vi } from 'vitest'
+import { afterAll, expect, it } from 'vitest'
 import { type Sandbox, startSandbox } from '../../src/sandbox/server.js'
 import { runAndKill } from '../helpers/crash.js'
 import { makeDice } from '../helpers/dice.js'
 import { compareWithTruth } from '../helpers/truth-diff.js'
 import { readUnpacked, unzipAll } from '../helpers/unpacked.js'
 import { type Ended, FAST_TIME, makeWorkspace, type StartOptions, type Workspace } from '../helpers/workspace.js'
-
-vi.setConfig({ testTimeout: 300_000 })
 
 const SEED = Number(process.env['KFBACKUP_CRASH_SEED'] ?? Date.now() % 2 ** 31)
 const NIGHTS = 14
