@@ -5,7 +5,7 @@ import { type Sandbox, startSandbox } from '../../src/sandbox/server.js'
 import { type Baseline, differences, makeBaseline, readContent, runAndKill } from '../helpers/crash.js'
 import { type Ended, makeWorkspace, SMALL, type Workspace, withWorkspace } from '../helpers/workspace.js'
 
-vi.setConfig({ testTimeout: 120_000 })
+vi.setConfig({ testTimeout: 300_000, maxConcurrency: 3 })
 
 let sandbox: Sandbox
 let baseline: Baseline
@@ -79,7 +79,7 @@ function largestSegment(run: string): string {
   return sized.sort((one, other) => other.bytes - one.bytes)[0]?.path ?? ''
 }
 
-it.each<{ what: string; damage: (run: string) => void; comes: 'made' | 'refused' | 'either' }>([
+it.concurrent.each<{ what: string; damage: (run: string) => void; comes: 'made' | 'refused' | 'either' }>([
   { what: 'a journal cut in the middle of a line', damage: (run) => cut(join(run, 'journal.jsonl'), 0.613), comes: 'made' },
   { what: 'a journal that is gone', damage: (run) => rmSync(join(run, 'journal.jsonl')), comes: 'made' },
   { what: 'a journal with a flipped bit', damage: (run) => flip(join(run, 'journal.jsonl'), 0.4), comes: 'either' },
@@ -105,7 +105,7 @@ it.each<{ what: string; damage: (run: string) => void; comes: 'made' | 'refused'
   })
 })
 
-it.each<{ what: string; plan: (text: string) => string }>([
+it.concurrent.each<{ what: string; plan: (text: string) => string }>([
   { what: 'cut', plan: (text) => text.slice(0, text.length / 2) },
   { what: 'of a later format version', plan: (text) => text.replace('"formatVersion": 1', '"formatVersion": 99') },
   { what: 'edited by hand', plan: (text) => text.replace(/"createdAtMs": \d+/, '"createdAtMs": "yesterday"') },
@@ -122,7 +122,7 @@ it.each<{ what: string; plan: (text: string) => string }>([
   )
 })
 
-it('another account’s unfinished run in the same state folder is left alone', async () => {
+it.concurrent('another account’s unfinished run in the same state folder is left alone', async () => {
   await withWorkspace({ seed: 2 }, async (other) => {
     cpSync(killed.stateDir, other.stateDir, { recursive: true })
     const ended = await other.run()
@@ -132,7 +132,7 @@ it('another account’s unfinished run in the same state folder is left alone', 
   })
 })
 
-it('a history edited by hand and torn costs the damaged lines alone', async () => {
+it.concurrent('a history edited by hand and torn costs the damaged lines alone', async () => {
   await withDamage(
     (run) =>
       writeFileSync(
@@ -150,7 +150,7 @@ it('a history edited by hand and torn costs the damaged lines alone', async () =
   )
 })
 
-it('a state folder that is a file, or in which a file stands for a folder, ends with 14 and is named', async () => {
+it.concurrent('a state folder that is a file, or in which a file stands for a folder, ends with 14 and is named', async () => {
   for (const place of ['state', 'state/runs', 'state/locks']) {
     const workspace = makeWorkspace(sandbox)
     try {

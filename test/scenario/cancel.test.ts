@@ -4,7 +4,7 @@ import { type Baseline, callCounts, callsRepeated, differences, makeBaseline, re
 import { onPty } from '../helpers/pty.js'
 import { BINARY, type Ended, untilCalls, type Workspace, withWorkspace } from '../helpers/workspace.js'
 
-vi.setConfig({ testTimeout: 120_000 })
+vi.setConfig({ testTimeout: 300_000, maxConcurrency: 3 })
 
 // Slow enough that a run is still at it when somebody stops it.
 const SLOW = { latencyMs: 15, recordCalls: true }
@@ -49,7 +49,7 @@ async function goesOn(workspace: Workspace, items = 60): Promise<void> {
   expect(differences(await readContent(workspace.backupFolders()[0] ?? ''), baseline.content)).toEqual([])
 }
 
-it.each([
+it.concurrent.each([
   { name: 'Ctrl-C', signal: 'SIGINT' as const, code: 130 },
   { name: 'SIGTERM', signal: 'SIGTERM' as const, code: 143 },
 ])('$name: stopped within 2 seconds with exit $code, canceled in the history, and the next run continues', async ({ signal, code }) => {
@@ -64,7 +64,7 @@ it.each([
   })
 })
 
-it('Ctrl-C while every answer takes long: calls in flight are given up within 2 seconds, and those alone are made again', async () => {
+it.concurrent('Ctrl-C while every answer takes long: calls in flight are given up within 2 seconds, and those alone are made again', async () => {
   await withSlowRun(
     async (workspace) => {
       const started = workspace.start()
@@ -89,7 +89,7 @@ it('Ctrl-C while every answer takes long: calls in flight are given up within 2 
   )
 })
 
-it('Ctrl-C twice: gone at once, and the place is saved all the same', async () => {
+it.concurrent('Ctrl-C twice: gone at once, and the place is saved all the same', async () => {
   await withSlowRun(async (workspace) => {
     const started = workspace.start()
     await untilCalls(workspace.sandbox, AFTER_CALLS, started)
@@ -114,7 +114,7 @@ async function heard(workspace: Workspace): Promise<void> {
   expect(workspace.backupFolders()).toEqual([])
 }
 
-it('Ctrl-C typed into a terminal stops the run as the signal does', async () => {
+it.concurrent('Ctrl-C typed into a terminal stops the run as the signal does', async () => {
   await withSlowRun(
     async (workspace) => {
       const argv = [process.execPath, BINARY, 'run', '-c', workspace.config, '--state-dir', workspace.stateDir]
@@ -127,7 +127,7 @@ it('Ctrl-C typed into a terminal stops the run as the signal does', async () => 
   )
 })
 
-it('kfbackup cancel from another process: exit 0 when the run has stopped, and the next run continues', async () => {
+it.concurrent('kfbackup cancel from another process: exit 0 when the run has stopped, and the next run continues', async () => {
   await withSlowRun(
     async (workspace) => {
       const started = workspace.start()
@@ -144,7 +144,7 @@ it('kfbackup cancel from another process: exit 0 when the run has stopped, and t
   )
 })
 
-it('kfbackup cancel --discard throws away what was collected; the next run starts anew', async () => {
+it.concurrent('kfbackup cancel --discard throws away what was collected; the next run starts anew', async () => {
   await withSlowRun(
     async (workspace) => {
       const started = workspace.start()
@@ -163,7 +163,7 @@ it('kfbackup cancel --discard throws away what was collected; the next run start
   )
 })
 
-it.each([
+it.concurrent.each([
   { where: 'a part is being written', path: 'TransactionalData-0000\\.zip\\.partial$', op: 'write' },
   { where: 'a part gets its name', path: 'UserAndGroup\\.zip$', op: 'rename' },
   { where: 'backup.json is being written', path: 'backup\\.json\\.partial$', op: 'write' },
@@ -179,7 +179,7 @@ it.each([
   })
 })
 
-it('Ctrl-C when backup.json just has its name: the backup is made, and neither this run nor the next makes a second one', async () => {
+it.concurrent('Ctrl-C when backup.json just has its name: the backup is made, and neither this run nor the next makes a second one', async () => {
   await withWorkspace({}, async (workspace) => {
     const point = { phase: 'commit', ops: ['rename'], path: 'backup\\.json$', nth: 1, when: 'after' } as const
     const { place, ended } = await runAndPause(workspace, point, (child) => void child.kill('SIGINT'))
@@ -191,7 +191,7 @@ it('Ctrl-C when backup.json just has its name: the backup is made, and neither t
   })
 })
 
-it('kfbackup cancel without a running backup is 10', async () => {
+it.concurrent('kfbackup cancel without a running backup is 10', async () => {
   await withWorkspace({}, async (workspace) => {
     expect((await workspace.run(['cancel'])).code).toBe(10)
   })

@@ -4,7 +4,7 @@ import { expect, it, vi } from 'vitest'
 import { runAndKill } from '../helpers/crash.js'
 import { type Ended, type Workspace, withWorkspace } from '../helpers/workspace.js'
 
-vi.setConfig({ testTimeout: 120_000 })
+vi.setConfig({ testTimeout: 300_000, maxConcurrency: 3 })
 
 /** A run killed in the middle of its collection; its id. */
 async function unfinished(workspace: Workspace, env: NodeJS.ProcessEnv = {}): Promise<string> {
@@ -22,7 +22,7 @@ function asideWarning(ended: Ended): string {
 
 const OPENSSL = { encryption: { format: 'openssl', passphrase: '${KFBACKUP_PASSPHRASE}' } }
 
-it.each<{ what: string; change: Record<string, unknown>; named: string }>([
+it.concurrent.each<{ what: string; change: Record<string, unknown>; named: string }>([
   { what: 'categories', change: { categories: ['usersAndGroups', 'transactions', 'auditLogs'] }, named: 'categories' },
   { what: 'flows', change: { flows: { exclude: ['Leave_Request_A00'] } }, named: 'flows' },
   { what: 'encryption', change: OPENSSL, named: 'encryption' },
@@ -45,7 +45,7 @@ it.each<{ what: string; change: Record<string, unknown>; named: string }>([
   })
 })
 
-it('with another destination the unfinished run waits for its own config, and neither mixes with the other', async () => {
+it.concurrent('with another destination the unfinished run waits for its own config, and neither mixes with the other', async () => {
   await withWorkspace({}, async (workspace) => {
     const old = await unfinished(workspace)
     workspace.configure({ storage: { mode: 'local', path: './elsewhere' } })
@@ -59,7 +59,7 @@ it('with another destination the unfinished run waits for its own config, and ne
   })
 })
 
-it('what does not change the content may change in between: zip.size, concurrency, notifications', async () => {
+it.concurrent('what does not change the content may change in between: zip.size, concurrency, notifications', async () => {
   await withWorkspace({ fileSizeBytes: 1_500_000 }, async (workspace) => {
     const { place } = await runAndKill(workspace, { phase: 'pack', nth: 20, when: 'after' })
     expect(place).toBeDefined()
@@ -73,7 +73,7 @@ it('what does not change the content may change in between: zip.size, concurrenc
   })
 })
 
-it('another passphrase does not open the unfinished run: exit 12 names what to do, and --fresh starts over', async () => {
+it.concurrent('another passphrase does not open the unfinished run: exit 12 names what to do, and --fresh starts over', async () => {
   await withWorkspace({ config: OPENSSL }, async (workspace) => {
     const old = await unfinished(workspace, { KFBACKUP_PASSPHRASE: 'Correct-Horse-9' })
     const wrong = await workspace.run(['run'], { env: { KFBACKUP_PASSPHRASE: 'Another-Horse-9' } })
@@ -86,7 +86,7 @@ it('another passphrase does not open the unfinished run: exit 12 names what to d
   })
 })
 
-it('--fresh discards the unfinished run and says so', async () => {
+it.concurrent('--fresh discards the unfinished run and says so', async () => {
   await withWorkspace({}, async (workspace) => {
     const old = await unfinished(workspace)
     const next = await workspace.run(['run', '--fresh'])
@@ -97,7 +97,7 @@ it('--fresh discards the unfinished run and says so', async () => {
   })
 })
 
-it('an unfinished run older than resume.within is kept aside', async () => {
+it.concurrent('an unfinished run older than resume.within is kept aside', async () => {
   await withWorkspace({ config: { resume: { within: '2d' } } }, async (workspace) => {
     const old = await unfinished(workspace)
     const path = join(workspace.stateDir, 'runs', old, 'plan.json')
@@ -110,7 +110,7 @@ it('an unfinished run older than resume.within is kept aside', async () => {
   })
 })
 
-it('a continued run says what it continues with, and a changed accept counts from then on', async () => {
+it.concurrent('a continued run says what it continues with, and a changed accept counts from then on', async () => {
   await withWorkspace({ faults: 'missing=audit' }, async (workspace) => {
     await unfinished(workspace)
     workspace.configure({ accept: ['auditLogs'] })

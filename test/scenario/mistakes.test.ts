@@ -8,7 +8,7 @@ import { readUnpacked, sha256, unzipAll } from '../helpers/unpacked.js'
 import { FAST_TIME, type Workspace, withWorkspace } from '../helpers/workspace.js'
 
 // Mistakes of other backup tools, each with the run that would show it here. What belongs to one command alone is tested beside it.
-vi.setConfig({ testTimeout: 180_000 })
+vi.setConfig({ testTimeout: 300_000, maxConcurrency: 3 })
 
 async function truthOf(workspace: Workspace): Promise<TruthLine[]> {
   const lines: TruthLine[] = []
@@ -16,7 +16,7 @@ async function truthOf(workspace: Workspace): Promise<TruthLine[]> {
   return lines
 }
 
-it.each(['write', 'rename', 'sync'])(
+it.concurrent.each(['write', 'rename', 'sync'])(
   'the marker was committed before the backup: here a backup.json whose %s fails is none, and the next run does not pass for healthy without it',
   async (op) => {
     await withWorkspace({}, async (workspace) => {
@@ -40,7 +40,7 @@ it.each(['write', 'rename', 'sync'])(
   },
 )
 
-it('each run without change made another, empty backup: here it is whole, and a run that was only finished makes none', async () => {
+it.concurrent('each run without change made another, empty backup: here it is whole, and a run that was only finished makes none', async () => {
   await withWorkspace({}, async (workspace) => {
     await runAndKill(workspace, { phase: 'commit', ops: ['rename'], path: 'backup\\.json$', nth: 1, when: 'after' })
     const finished = await workspace.run()
@@ -55,7 +55,7 @@ it('each run without change made another, empty backup: here it is whole, and a 
   })
 })
 
-it('deletions were never seen: here a record deleted in the account is in no later backup', async () => {
+it.concurrent('deletions were never seen: here a record deleted in the account is in no later backup', async () => {
   await withWorkspace({ faults: 'moving=2', items: 300, config: { api: { pageSize: 10 } } }, async (workspace) => {
     expect((await workspace.run(['run'], FAST_TIME)).code).toBe(0)
     workspace.sandbox.order({ faults: null })
@@ -71,7 +71,7 @@ it('deletions were never seen: here a record deleted in the account is in no lat
   })
 })
 
-it('streaming decryption broke on every file above 4 MB, noticed at the first restore: here one of 9 MB comes out of an encrypted backup as it went in', async () => {
+it.concurrent('streaming decryption broke on every file above 4 MB, noticed at the first restore: here one of 9 MB comes out of an encrypted backup as it went in', async () => {
   const encryption = { format: 'openssl', passphrase: '${KFBACKUP_PASSPHRASE}' }
   await withWorkspace({ items: 20, fileSizeBytes: 9_000_000, config: { encryption } }, async (workspace) => {
     workspace.env['KFBACKUP_PASSPHRASE'] = 'Correct-Horse-9'
@@ -96,7 +96,7 @@ it('streaming decryption broke on every file above 4 MB, noticed at the first re
   })
 })
 
-it('the same event had different exit codes in different commands: here refused keys are 13, a dead account 75, an unknown backup 10, everywhere', async () => {
+it.concurrent('the same event had different exit codes in different commands: here refused keys are 13, a dead account 75, an unknown backup 10, everywhere', async () => {
   await withWorkspace({}, async (workspace) => {
     const wrongKeys = { env: { KISSFLOW_ACCESS_KEY_SECRET: 'wrong' } }
     for (const command of ['run', 'plan', 'doctor']) expect((await workspace.run([command], wrongKeys)).code, command).toBe(13)

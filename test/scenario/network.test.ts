@@ -5,7 +5,7 @@ import { compareWithTruth, type TruthDiff } from '../helpers/truth-diff.js'
 import { type Gap, readUnpacked, unzipAll } from '../helpers/unpacked.js'
 import { type Ended, FAST_TIME, type Workspace, withWorkspace } from '../helpers/workspace.js'
 
-vi.setConfig({ testTimeout: 180_000 })
+vi.setConfig({ testTimeout: 300_000, maxConcurrency: 3 })
 
 interface Looked {
   diff: TruthDiff
@@ -42,7 +42,7 @@ async function withTrouble(
   await withWorkspace({ ...options, faults, recordCalls: true }, async (workspace) => use(workspace, await run(workspace)))
 }
 
-it('where one answer in ten goes wrong, in all the ways a network knows, the backup is complete', async () => {
+it.concurrent('where one answer in ten goes wrong, in all the ways a network knows, the backup is complete', async () => {
   await withTrouble(
     'chaos:0.1,stall-ms=20',
     async (workspace, ended) => {
@@ -60,7 +60,7 @@ it('where one answer in ten goes wrong, in all the ways a network knows, the bac
   )
 })
 
-it('an account that moves while it is read is in the backup with everything that was there throughout; what moved is named', async () => {
+it.concurrent('an account that moves while it is read is in the backup with everything that was there throughout; what moved is named', async () => {
   await withTrouble(
     'moving=2',
     async (workspace, ended) => {
@@ -74,7 +74,7 @@ it('an account that moves while it is read is in the backup with everything that
   )
 })
 
-it('a page that is always the first one ends the list with a warning', async () => {
+it.concurrent('a page that is always the first one ends the list with a warning', async () => {
   await withTrouble('repeat-page', async (workspace, ended) => {
     expect(ended.code).toBe(0)
     expect(warningsOf(ended)).toContain('endless_list')
@@ -82,7 +82,7 @@ it('a page that is always the first one ends the list with a warning', async () 
   })
 })
 
-it('rows that come twice are saved once, and a page size capped without a word costs no row', async () => {
+it.concurrent('rows that come twice are saved once, and a page size capped without a word costs no row', async () => {
   await withTrouble('dup-rows,cap=3', async (workspace, ended) => {
     expect(ended.code).toBe(0)
     expect(warningsOf(ended)).toContain('page_size_capped')
@@ -92,7 +92,7 @@ it('rows that come twice are saved once, and a page size capped without a word c
   })
 })
 
-it('one forbidden flow costs that flow, exit 3; accepted by its id it costs nothing, exit 0', async () => {
+it.concurrent('one forbidden flow costs that flow, exit 3; accepted by its id it costs nothing, exit 0', async () => {
   await withTrouble('forbidden=Leave_Request_A00', async (workspace, ended) => {
     expect(ended.summary).toMatchObject({ status: 'incomplete', exit_code: 3 })
     expect(ended.code).toBe(3)
@@ -109,7 +109,7 @@ it('one forbidden flow costs that flow, exit 3; accepted by its id it costs noth
   })
 })
 
-it('what the plan lacks is named as that', async () => {
+it.concurrent('what the plan lacks is named as that', async () => {
   await withTrouble('plan=form', async (workspace, ended) => {
     expect(ended.code).toBe(3)
     const { diff, gaps } = await look(workspace)
@@ -119,7 +119,7 @@ it('what the plan lacks is named as that', async () => {
   })
 })
 
-it('endpoints that an account does not have are named once each and asked at most twice; accepted they make exit 0', async () => {
+it.concurrent('endpoints that an account does not have are named once each and asked at most twice; accepted they make exit 0', async () => {
   await withTrouble('missing=comments|audit|project', async (workspace, ended) => {
     expect(ended.code).toBe(3)
     const { diff, gaps } = await look(workspace)
@@ -137,7 +137,7 @@ it('endpoints that an account does not have are named once each and asked at mos
   })
 })
 
-it('a missing upload endpoint costs the files it serves, and them alone', async () => {
+it.concurrent('a missing upload endpoint costs the files it serves, and them alone', async () => {
   await withTrouble(
     'missing=upload',
     async (workspace, ended) => {
@@ -151,7 +151,7 @@ it('a missing upload endpoint costs the files it serves, and them alone', async 
   )
 })
 
-it('one poisoned item and one poisoned file cost themselves alone; no accept covers what is lost', async () => {
+it.concurrent('one poisoned item and one poisoned file cost themselves alone; no accept covers what is lost', async () => {
   await withTrouble(
     'poison-item=2,poison-file=2',
     async (workspace, ended) => {
@@ -166,7 +166,7 @@ it('one poisoned item and one poisoned file cost themselves alone; no accept cov
   )
 })
 
-it.each([
+it.concurrent.each([
   { name: 'keys revoked half-way end the run with 13', faults: 'revoke-after=150', code: 13, error: 'E_KEYS_REFUSED' },
   { name: 'an account that stops answering ends the run with 75', faults: 'down-after=150', code: 75, error: 'E_UNREACHABLE' },
 ])('$name; the place is saved, and the next run goes on there', async ({ faults, code, error }) => {

@@ -1,9 +1,9 @@
 import { expect, it, vi } from 'vitest'
 import { untilCalls, withWorkspace } from '../helpers/workspace.js'
 
-vi.setConfig({ testTimeout: 120_000 })
+vi.setConfig({ testTimeout: 300_000, maxConcurrency: 3 })
 
-it('status from another process tells phase and counts of a running backup, and disturbs it not', async () => {
+it.concurrent('status from another process tells phase and counts of a running backup, and disturbs it not', async () => {
   await withWorkspace({ latencyMs: 20, items: 200 }, async (workspace) => {
     expect((await workspace.run(['status'])).code).toBe(10)
     expect((await workspace.run(['status', '--max-age', '26h'])).code).toBe(10)
@@ -30,7 +30,7 @@ it('status from another process tells phase and counts of a running backup, and 
   })
 })
 
-it('an incomplete backup is no good one: --max-age stays at 5', async () => {
+it.concurrent('an incomplete backup is no good one: --max-age stays at 5', async () => {
   await withWorkspace({ faults: 'poison-item=1', items: 150 }, async (workspace) => {
     const { FAST_TIME } = await import('../helpers/workspace.js')
     expect((await workspace.run(['run'], FAST_TIME)).code).toBe(3)

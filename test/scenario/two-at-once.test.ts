@@ -4,11 +4,11 @@ import { expect, it, vi } from 'vitest'
 import { runAndKill, runAndPause } from '../helpers/crash.js'
 import { readJson, untilCalls, withWorkspace } from '../helpers/workspace.js'
 
-vi.setConfig({ testTimeout: 120_000 })
+vi.setConfig({ testTimeout: 300_000, maxConcurrency: 3 })
 
 const SLOW = { latencyMs: 20, items: 150 }
 
-it('a second run ends at once with 11, names the first, makes no call and leaves it alone; with --lock-wait it waits and then makes its own', async () => {
+it.concurrent('a second run ends at once with 11, names the first, makes no call and leaves it alone; with --lock-wait it waits and then makes its own', async () => {
   await withWorkspace(SLOW, async (workspace) => {
     const first = workspace.start()
     await untilCalls(workspace.sandbox, 20, first)
@@ -29,7 +29,7 @@ it('a second run ends at once with 11, names the first, makes no call and leaves
   })
 })
 
-it('--lock-wait gives up with 11 when the other goes on for longer', async () => {
+it.concurrent('--lock-wait gives up with 11 when the other goes on for longer', async () => {
   await withWorkspace(SLOW, async (workspace) => {
     const first = workspace.start()
     await untilCalls(workspace.sandbox, 20, first)
@@ -41,7 +41,7 @@ it('--lock-wait gives up with 11 when the other goes on for longer', async () =>
   })
 })
 
-it('a lock whose owner was killed is taken over by the next run, and unlock removes it', async () => {
+it.concurrent('a lock whose owner was killed is taken over by the next run, and unlock removes it', async () => {
   await withWorkspace({}, async (workspace) => {
     const { place } = await runAndKill(workspace, { phase: 'collect', nth: 400, when: 'after' })
     expect(place).toBeDefined()
@@ -60,7 +60,7 @@ it('a lock whose owner was killed is taken over by the next run, and unlock remo
   })
 })
 
-it('unlock never removes the lock of a run that goes on, not even with --force', async () => {
+it.concurrent('unlock never removes the lock of a run that goes on, not even with --force', async () => {
   await withWorkspace(SLOW, async (workspace) => {
     const run = workspace.start()
     await untilCalls(workspace.sandbox, 20, run)
@@ -71,7 +71,7 @@ it('unlock never removes the lock of a run that goes on, not even with --force',
   })
 })
 
-it('a run whose lock was taken over while it slept ends with 11 before it commits, and leaves no backup', async () => {
+it.concurrent('a run whose lock was taken over while it slept ends with 11 before it commits, and leaves no backup', async () => {
   await withWorkspace({}, async (workspace) => {
     const point = { phase: 'commit', path: 'Readme', nth: 1, when: 'before' } as const
     const { place, ended } = await runAndPause(workspace, point, () => {
