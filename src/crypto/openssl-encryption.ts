@@ -26,6 +26,7 @@ export async function createOpensslEncryption(options: OpensslEncryptionOptions)
   const random = options.randomBytes ?? randomBytes
   const salt = options.salt === undefined ? random(16) : Buffer.from(options.salt, 'hex')
   const keys = expandBackupKeys(await deriveMaster(options.passphrase, salt, iterations))
+  const partKeys = new PartKeys(() => derivePartKey(options.passphrase, random(8), iterations))
   return {
     format: 'openssl',
     extension: '.aes256cbc',
@@ -33,7 +34,7 @@ export async function createOpensslEncryption(options: OpensslEncryptionOptions)
       const cipher = new OpensslPartCipher(
         keys,
         { backupId: options.backupId, partName },
-        { passphrase: options.passphrase, salt: random(8), iterations, segmentBytes },
+        { secret: partKeys.take(partName), segmentBytes },
       )
       const stream = new StoredBytes(cipher)
       return { stream, seal: () => cipher.seal(), digest: () => stream.digest() }
@@ -53,10 +54,48 @@ export async function createOpensslEncryption(options: OpensslEncryptionOptions)
   }
 }
 
-interface PartParameters {
-  passphrase: string
+interface PartKey {
   salt: Buffer
-  iterations: number
+  key: Buffer
+  iv: Buffer
+}
+
+async function derivePartKey(passphrase: string, salt: Buffer, iterations: number): Promise<PartKey> {
+  return { salt, ...(await deriveOpensslKey(passphrase, salt, iterations)) }
+}
+
+/** The first TransactionalData, UserAndGroup, the first AuditLogs and Index: every backup of all categories has them. */
+const PARTS_OF_ANY_BACKUP = 4
+
+/**
+ * Keys derived before their parts begin, one after the other while the account is still read: four derivations, one in front of each part, were a second of
+ * nothing else at the end of a run. A further part of a series has the key of the one after it derived; behind the last parts nothing is left over.
+ */
+class PartKeys {
+  private readonly derive: () => Promise<PartKey>
+  private readonly ahead: Promise<PartKey>[] = []
+  private last: Promise<unknown> = Promise.resolve()
+
+  constructor(derive: () => Promise<PartKey>) {
+    this.derive = derive
+    for (let part = 0; part < PARTS_OF_ANY_BACKUP; part++) this.prepare()
+  }
+
+  take(partName: string): Promise<PartKey> {
+    if (/-(?!0+(?:\D|$))\d+/.test(partName)) this.prepare()
+    return this.ahead.shift() ?? this.derive()
+  }
+
+  private prepare(): void {
+    const key = this.last.then(this.derive)
+    // Awaited by the part that takes it; until then a failure must not count as unhandled.
+    this.last = key.catch(() => {})
+    this.ahead.push(key)
+  }
+}
+
+interface PartParameters {
+  secret: Promise<PartKey>
   segmentBytes: number
 }
 
@@ -64,6 +103,7 @@ class OpensslPartCipher implements PartCipher {
   private readonly macs: PartMacs
   private readonly parameters: PartParameters
   private cipher: Cipher | undefined
+  private salt: Buffer = Buffer.alloc(0)
   private sealed: PartSeal | undefined
 
   constructor(keys: BackupKeys, part: { backupId: string; partName: string }, parameters: PartParameters) {
@@ -72,8 +112,8 @@ class OpensslPartCipher implements PartCipher {
   }
 
   async start(): Promise<Buffer> {
-    const { passphrase, salt, iterations } = this.parameters
-    const { key, iv } = await deriveOpensslKey(passphrase, salt, iterations)
+    const { salt, key, iv } = await this.parameters.secret
+    this.salt = salt
     this.cipher = createCipheriv('aes-256-cbc', key, iv)
     return Buffer.concat([OPENSSL_MAGIC, salt])
   }
@@ -91,7 +131,7 @@ class OpensslPartCipher implements PartCipher {
   }
 
   seal(): PartSeal {
-    this.sealed ??= { salt: this.parameters.salt.toString('hex'), ...this.macs.finish() }
+    this.sealed ??= { salt: this.salt.toString('hex'), ...this.macs.finish() }
     return this.sealed
   }
 

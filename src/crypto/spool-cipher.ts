@@ -58,12 +58,20 @@ export async function newSpoolKey(
   }
   const salt = randomBytes(16)
   const { key, keyCheck } = expandSpoolKey(await deriveMaster(passphrase, salt, iterations))
-  return { material: { kind: 'passphrase', salt: salt.toString('hex'), iterations, keyCheck }, cipher: createSpoolCipher(key) }
+  const material: SpoolKeyMaterial = { kind: 'passphrase', salt: salt.toString('hex'), iterations, keyCheck }
+  const cipher = createSpoolCipher(key)
+  fresh.set(material, { passphrase, cipher })
+  return { material, cipher }
 }
+
+/** Keys made in this process: a new run opens its own at once, and need not wait a quarter of a second for the same derivation again. */
+const fresh = new WeakMap<SpoolKeyMaterial, { passphrase: string; cipher: SpoolCipher }>()
 
 /** The key of a run that is continued. Throws WrongKeyError when the passphrase is another one than the run began with. */
 export async function openSpoolKey(material: SpoolKeyMaterial, passphrase: string | undefined): Promise<SpoolCipher> {
   if (material.kind === 'random') return createSpoolCipher(Buffer.from(material.key, 'hex'))
+  const known = fresh.get(material)
+  if (known !== undefined && known.passphrase === passphrase) return known.cipher
   if (!acceptsIterations(material.iterations)) throw new DamagedError('The key file of the unfinished run is damaged.')
   const hint = 'Give the passphrase the run began with, or start over with --fresh.'
   if (passphrase === undefined) throw new WrongKeyError('The unfinished run is encrypted and no passphrase was given.', { hint })

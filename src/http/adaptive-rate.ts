@@ -1,5 +1,6 @@
 import type { Clock } from '../util/clock.js'
-import { type Limiter, RateLimiter } from './rate-limiter.js'
+import { RateLimiter } from './rate-limiter.js'
+import type { SharableLimiter } from './shared-limiter.js'
 
 // Kissflow allows 400 a minute, people's clicks included (kissflow-api.md, Basics).
 export const LIMIT_PER_MINUTE = 400
@@ -15,7 +16,7 @@ const ONE_REFUSAL_MS = 5_000
  * `callsPerMinute: "auto"`: begins at 300, steps down by a quarter when refused, creeps up again to what the account allows less `reserve`, which is
  * left to people.
  */
-export class AdaptiveLimiter implements Limiter {
+export class AdaptiveLimiter implements SharableLimiter {
   private readonly inner: RateLimiter
   private readonly clock: Pick<Clock, 'now' | 'sleep'>
   private readonly most: number
@@ -33,10 +34,25 @@ export class AdaptiveLimiter implements Limiter {
     return this.inner.callsPerMinute
   }
 
+  get accountRate(): number {
+    return this.inner.accountRate
+  }
+
+  setShare(share: number): void {
+    this.inner.setShare(share)
+  }
+
+  /** Another process was refused: what it slowed down to holds here, too. Its refusal and those that follow from it are one. */
+  learn({ rate, refusedMs }: { rate: number; refusedMs: number }): void {
+    this.refusedMs = Math.max(this.refusedMs, refusedMs)
+    this.changedMs = Math.max(this.changedMs, refusedMs)
+    if (rate < this.accountRate) this.inner.setRate(Math.max(LEAST_PER_MINUTE, rate))
+  }
+
   acquire(signal: AbortSignal): Promise<void> {
     const now = this.clock.now()
-    if (now - this.changedMs >= STEP_UP_EVERY_MS && this.callsPerMinute < this.most) {
-      this.inner.setRate(Math.min(this.most, this.callsPerMinute + STEP_UP_PER_MINUTE))
+    if (now - this.changedMs >= STEP_UP_EVERY_MS && this.accountRate < this.most) {
+      this.inner.setRate(Math.min(this.most, this.accountRate + STEP_UP_PER_MINUTE))
       this.changedMs = now
     }
     return this.inner.acquire(signal)
@@ -51,7 +67,7 @@ export class AdaptiveLimiter implements Limiter {
     const now = this.clock.now()
     if (now - this.refusedMs < ONE_REFUSAL_MS) return
     this.refusedMs = now
-    this.inner.setRate(Math.max(LEAST_PER_MINUTE, Math.floor(this.callsPerMinute * STEP_DOWN)))
+    this.inner.setRate(Math.max(LEAST_PER_MINUTE, Math.floor(this.accountRate * STEP_DOWN)))
     this.changedMs = now
   }
 }

@@ -24,6 +24,7 @@ export class RateLimiter implements Limiter {
   private seenMs = Number.NEGATIVE_INFINITY
   private readonly clock: Pick<Clock, 'now' | 'sleep'>
   private rate: number
+  private share = 1
   private tail: Promise<void> = Promise.resolve()
 
   constructor(callsPerMinute: number, clock: Pick<Clock, 'now' | 'sleep'>) {
@@ -32,12 +33,21 @@ export class RateLimiter implements Limiter {
   }
 
   get callsPerMinute(): number {
+    return this.rate * this.share
+  }
+
+  get accountRate(): number {
     return this.rate
   }
 
   /** Changes the rate from the next start on. */
   setRate(callsPerMinute: number): void {
     this.rate = callsPerMinute
+  }
+
+  /** Uses this part of the rate, the whole being 1, from the next start on. */
+  setShare(share: number): void {
+    this.share = share
   }
 
   acquire(signal: AbortSignal): Promise<void> {
@@ -61,11 +71,12 @@ export class RateLimiter implements Limiter {
       const now = this.now()
       const startAt = Math.max(this.freeAtMs, this.pausedUntilMs)
       if (now >= startAt) {
-        const intervalMs = this.rate === Number.POSITIVE_INFINITY ? 0 : (60_000 / this.rate) * SPARE
+        const intervalMs = this.rate === Number.POSITIVE_INFINITY ? 0 : (60_000 / this.callsPerMinute) * SPARE
         this.freeAtMs = Math.max(this.freeAtMs, now - CATCH_UP_MS) + intervalMs
         return
       }
-      await this.clock.sleep(startAt - now, signal)
+      // Whole milliseconds, as timers count: a rest of less would be waited for again and again.
+      await this.clock.sleep(Math.ceil(startAt - now), signal)
     }
   }
 

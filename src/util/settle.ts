@@ -1,7 +1,10 @@
-/** Waits until every promise has settled, then throws the first failure: nothing is left running behind an error. */
-export async function settleAll(promises: Iterable<Promise<unknown>>): Promise<void> {
+/** Waits until every promise has settled, then gives their values or throws the first failure: nothing is left running behind an error. */
+export async function settleAll<T>(promises: Iterable<Promise<T>>): Promise<T[]> {
   const results = await Promise.allSettled(promises)
-  for (const result of results) if (result.status === 'rejected') throw result.reason
+  return results.map((result) => {
+    if (result.status === 'rejected') throw result.reason
+    return result.value
+  })
 }
 
 /** Runs `task` over `inputs`, at most `limit` at once, pulling the next input when one is done. Stops pulling after a failure, waits for the rest, throws it. */

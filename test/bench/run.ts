@@ -2,6 +2,7 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
+import { removeShared } from './lib/collected.js'
 import { machine, renderTable } from './lib/table.js'
 import { type Bench, isMet, type Row } from './lib/types.js'
 
@@ -91,4 +92,8 @@ async function main(): Promise<number> {
   return failed.length > 0 || missed.length > 0 ? 1 : 0
 }
 
-process.exitCode = await main()
+try {
+  process.exitCode = await main()
+} finally {
+  removeShared()
+}

@@ -1,6 +1,7 @@
 import type { EndpointName } from '../../kissflow/endpoints.js'
 import { text } from '../../kissflow/shapes.js'
 import { isObject } from '../../util/is-object.js'
+import { settleAll } from '../../util/settle.js'
 import { FLOW_FOLDERS, type FlowType } from '../pack/source.js'
 import type { CallFailure, CollectContext } from './context.js'
 import type { FlowInfo } from './flow.js'
@@ -17,11 +18,8 @@ export interface Discovered {
 
 /** Lists the flows of every wanted type and status, unites the admin's view where there is one, and applies include and exclude. */
 export async function discoverFlows(context: CollectContext): Promise<Discovered> {
-  const found: FlowInfo[] = []
-  for (const type of Object.keys(FLOW_FOLDERS) as FlowType[]) {
-    if (!context.options.flows.types.includes(type)) continue
-    found.push(...(await discoverType(context, type)))
-  }
+  const types = (Object.keys(FLOW_FOLDERS) as FlowType[]).filter((type) => context.options.flows.types.includes(type))
+  const found = (await settleAll(types.map((type) => discoverType(context, type)))).flat()
   const { include, exclude } = context.options.flows
   const isWanted = (flow: FlowInfo): boolean => matchesAny(include, flow) && !matchesAny(exclude, flow)
   for (const pattern of [...include, ...exclude]) {

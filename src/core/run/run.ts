@@ -127,7 +127,7 @@ async function work(options: RunOptions, deps: RunDeps, place: Place, signal: Ab
     }
     session = await openSession(
       options.account,
-      { clock, emit, env: options.env, onCallStart, onCallFailed: (key) => store.inFlight.end(key) },
+      { clock, emit, env: options.env, stateDir: options.stateDir, onCallStart, onCallFailed: (key) => store.inFlight.end(key) },
       signal,
     )
     const live = session

@@ -2,9 +2,11 @@ import { setMaxListeners } from 'node:events'
 import { AdaptiveLimiter } from '../../http/adaptive-rate.js'
 import { Caller } from '../../http/caller.js'
 import { type Limiter, RateLimiter } from '../../http/rate-limiter.js'
+import { SharedLimiter } from '../../http/shared-limiter.js'
 import { Slots } from '../../http/slots.js'
 import { createTransport } from '../../http/transport.js'
 import { type ClientDeps, KissflowClient } from '../../kissflow/client.js'
+import { RateClaimFiles } from '../../state/rate-claims.js'
 import type { Clock } from '../../util/clock.js'
 import type { Emit } from '../events.js'
 
@@ -37,7 +39,7 @@ const GRACE_MS = 1_700
 /** Opens the connections to an account under one rate and one retry owner. Nothing is sent yet. */
 export async function openSession(
   account: AccountOptions,
-  deps: { clock: Clock; emit: Emit; env: NodeJS.ProcessEnv } & Pick<ClientDeps, 'onCallStart' | 'onCallFailed'>,
+  deps: { clock: Clock; emit: Emit; env: NodeJS.ProcessEnv; stateDir?: string } & Pick<ClientDeps, 'onCallStart' | 'onCallFailed'>,
   signal: AbortSignal,
 ): Promise<Session> {
   const { clock, emit } = deps
@@ -51,10 +53,11 @@ export async function openSession(
     grace = setTimeout(() => inFlight.abort(stop.reason), GRACE_MS)
   })
 
+  const { limiter, release } = createLimiter(account, clock, deps.stateDir)
   const transport = await createTransport({ connections: account.concurrency, env: deps.env })
   const caller = new Caller({
     slots: new Slots(account.concurrency),
-    limiter: createLimiter(account, clock),
+    limiter,
     clock,
     probe: (probeSignal) => probe(client, probeSignal),
     onRetry: (call, info) => emit({ type: 'retrying', call, ...info }),
@@ -79,14 +82,22 @@ export async function openSession(
     close: async () => {
       clearTimeout(grace)
       inFlight.abort()
+      release()
       await transport.close()
     },
   }
 }
 
-function createLimiter({ callsPerMinute, reserve }: AccountOptions, clock: Clock): Limiter {
-  if (callsPerMinute === 'auto') return new AdaptiveLimiter(reserve, clock)
-  return new RateLimiter(callsPerMinute === 'unlimited' ? Number.POSITIVE_INFINITY : callsPerMinute, clock)
+/** The account's rate; with a state folder, shared with the other processes of this machine that call the account just now. */
+function createLimiter(account: AccountOptions, clock: Clock, stateDir: string | undefined): { limiter: Limiter; release: () => void } {
+  const { callsPerMinute, reserve } = account
+  const own =
+    callsPerMinute === 'auto'
+      ? new AdaptiveLimiter(reserve, clock)
+      : new RateLimiter(callsPerMinute === 'unlimited' ? Number.POSITIVE_INFINITY : callsPerMinute, clock)
+  if (stateDir === undefined || callsPerMinute === 'unlimited') return { limiter: own, release: () => {} }
+  const limiter = new SharedLimiter(own, new RateClaimFiles(stateDir, account), clock)
+  return { limiter, release: () => limiter.release() }
 }
 
 /** One cheap call that any key may make: tells a poisoned call from a server that is gone. */
