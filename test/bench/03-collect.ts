@@ -25,9 +25,17 @@ async function urlsOf(account: SandboxAccount): Promise<string[]> {
 }
 
 function curlConfig(urls: readonly string[], folder: string, headers: readonly string[]): string {
-  const lines = ['silent', 'show-error', 'globoff', 'path-as-is', 'parallel', `parallel-max = ${WORKERS}`, 'write-out = "%{redirect_url}\\n"']
+  const lines = [
+    'silent',
+    'show-error',
+    'globoff',
+    'path-as-is',
+    'parallel',
+    `parallel-max = ${WORKERS}`,
+    'write-out = "%{redirect_url}\\n"',
+  ]
   for (const header of headers) lines.push(`header = "${header}"`)
-  urls.forEach((url, index) => lines.push(`url = "${url}"`, `output = "${join(folder, String(index))}"`))
+  for (const [index, url] of urls.entries()) lines.push(`url = "${url}"`, `output = "${join(folder, String(index))}"`)
   return `${lines.join('\n')}\n`
 }
 

@@ -32,7 +32,16 @@ export const bench: Bench = {
       say(`round ${round + 1} of ${ROUNDS}: zip | openssl enc`)
       const output = join(folder, 'content.zip.enc')
       const cipher = ['enc', '-aes-256-cbc', '-pbkdf2', '-iter', '600000', '-salt', '-pass', `pass:${PASSPHRASE}`]
-      times.stock.push(await measurePipe([['zip', '-q', '-r', '-', '.'], ['openssl', ...cipher]], output, content))
+      times.stock.push(
+        await measurePipe(
+          [
+            ['zip', '-q', '-r', '-', '.'],
+            ['openssl', ...cipher],
+          ],
+          output,
+          content,
+        ),
+      )
       sizes.stock = statSync(output).size
     }
     const against = 'zip -q -r - | openssl enc, same cipher'

@@ -1,5 +1,5 @@
-import { join } from 'node:path'
 import { rmSync } from 'node:fs'
+import { join } from 'node:path'
 import { collectOnly } from './lib/collected.js'
 import { count, median, seconds } from './lib/numbers.js'
 import type { Bench, Row } from './lib/types.js'

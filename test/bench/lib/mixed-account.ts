@@ -55,7 +55,13 @@ function words(key: number, bytes: number): string {
 
 function row(index: number): string {
   const id = `Row_${String(index).padStart(8, '0')}`
-  const head = { _id: id, Name: id, Amount: hash(index) % 1_000_000, Status: WORDS[hash(index + 1) % 8], _modified_at: '2026-05-04T10:20:30Z' }
+  const head = {
+    _id: id,
+    Name: id,
+    Amount: hash(index) % 1_000_000,
+    Status: WORDS[hash(index + 1) % 8],
+    _modified_at: '2026-05-04T10:20:30Z',
+  }
   return JSON.stringify({ ...head, Notes: words(index, ROW_BYTES - 150) })
 }
 
@@ -63,7 +69,13 @@ function record(index: number): string {
   const files = Array.from({ length: FILES }, (_, place) => {
     const number = index * FILES + place
     const kind = kindOf(number)
-    return { id: `Attach_${number}`, name: `Paper ${number}.${kind}`, key: `Papers_A00/${number}`, size: sizeOf(number), fileExtension: kind }
+    return {
+      id: `Attach_${number}`,
+      name: `Paper ${number}.${kind}`,
+      key: `Papers_A00/${number}`,
+      size: sizeOf(number),
+      fileExtension: kind,
+    }
   })
   return JSON.stringify({ _id: recordId(index), Name: `Paper ${index}`, Notes: words(index, 500), Papers: files })
 }
@@ -93,7 +105,8 @@ function answer(path: string, query: URLSearchParams): string | Buffer | undefin
     return page(query, Math.min(DATASET_ROWS, ROWS - first), (index) => row(first + index))
   }
   if (path.endsWith('/Papers_A00/fields')) return '[{"Id":"Papers","Name":"Papers","Type":"Attachment"}]'
-  if (path.endsWith('/admin/Papers_A00/item')) return page(query, RECORDS, (index) => JSON.stringify({ _id: recordId(index), Name: `Paper ${index}` }))
+  if (path.endsWith('/admin/Papers_A00/item'))
+    return page(query, RECORDS, (index) => JSON.stringify({ _id: recordId(index), Name: `Paper ${index}` }))
   const file = /\/attachment\/Attach_(\d+)$/.exec(path)
   if (file !== null) {
     const number = Number(file[1])
@@ -108,7 +121,9 @@ const server = createServer((request, response) => {
   request.resume()
   const { pathname, searchParams } = new URL(request.url ?? '/', 'http://account')
   const body = answer(pathname, searchParams)
-  response.writeHead(body === undefined ? 404 : 200, { 'content-type': typeof body === 'string' ? 'application/json' : 'application/octet-stream' })
+  response.writeHead(body === undefined ? 404 : 200, {
+    'content-type': typeof body === 'string' ? 'application/json' : 'application/octet-stream',
+  })
   response.end(body ?? '{}')
 })
 server.keepAliveTimeout = 60_000
