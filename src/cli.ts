@@ -1,4 +1,4 @@
-import { Command } from 'commander'
+import { Command, type CommanderError } from 'commander'
 import { addAdminCommands } from './cli-admin.js'
 import { addBackupCommands } from './cli-backups.js'
 import { addEverydayCommands } from './cli-everyday.js'
@@ -26,6 +26,16 @@ function givenFlags(command: Command): GlobalFlags {
   const inherited: GlobalFlags = command.parent === null ? {} : givenFlags(command.parent)
   const own = Object.entries(command.opts()).filter(([name]) => command.getOptionValueSource(name) !== 'default')
   return { ...inherited, ...Object.fromEntries(own) }
+}
+
+/** Turns commander's complaint into an error that names the help of the very command. */
+function throwUsage(error: CommanderError, command: Command): never {
+  // --help leaves through here, too.
+  if (error.exitCode === 0) throw error
+  const names: string[] = []
+  for (let each: Command | null = command; each !== null; each = each.parent) names.unshift(each.name())
+  const message = error.message.replace(/^error: /, '').replaceAll('\n', ' ')
+  throw new UsageError(message, { hint: `See ${names.join(' ')} --help.`, cause: error })
 }
 
 type Body<Options> = (context: CommandContext, options: Options) => Promise<ExitCode>
@@ -69,11 +79,11 @@ export function buildProgram(deps: ProgramDeps): Command {
       deps.setExitCode(await body(contextOf(command), options as Options))
     }
 
-  const add = (spec: string, description: string, parent: Command = program): Command =>
-    parent
-      .command(spec)
+  const add = (spec: string, description: string, parent: Command = program): Command => {
+    const command = parent.command(spec)
+    return command
       .description(description)
-      .exitOverride()
+      .exitOverride((error) => throwUsage(error, command))
       .configureOutput({ writeErr: () => {} })
       .optionsGroup(COMMON_OPTIONS)
       .option('-c, --config <file>', 'config file')
@@ -84,6 +94,7 @@ export function buildProgram(deps: ProgramDeps): Command {
       .option('--log-file <file>', 'also write the log here')
       .option('--state-dir <dir>', 'where runs, locks and history are kept')
       .optionsGroup('Options:')
+  }
 
   add('run', 'one backup; continues an unfinished one by itself')
     .option('--fresh', 'start over instead of continuing')

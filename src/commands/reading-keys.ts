@@ -6,6 +6,7 @@ import type { ReadingKeys } from '../config/types.js'
 import type { BackupSecrets } from '../crypto/plain-part.js'
 import { ConfigError } from '../errors.js'
 import { createPrompts } from '../ui/prompts.js'
+import { canAsk } from './ask-passphrase.js'
 import type { CommandContext } from './command-context.js'
 
 export interface KeyOptions {
@@ -26,7 +27,7 @@ export async function readingKeys(context: CommandContext, { formats, identity, 
   const passphrases: string[] = []
   if (formats.has('openssl')) {
     for (const secret of reading.passphrases) if (secret.problem === undefined) passphrases.push(await secret.resolve(signal))
-    const terminal = context.stdin.isTTY === true && context.stderr.isTTY === true && flags.json !== true
+    const terminal = canAsk(context)
     const problem = reading.passphrases[0]?.problem
     if (passphrases.length === 0 && required && !terminal && problem !== undefined) throw problem
     if (passphrases.length === 0 && required && terminal) {

@@ -16,6 +16,7 @@ import { systemClock } from '../util/clock.js'
 import { parseDuration } from '../util/units.js'
 import { accountOptions, encryptionChoice, secretTexts } from './account-options.js'
 import { downloadLinks, gapsOfRun, pruneAfterRun } from './after-run.js'
+import { passphrasePrompt } from './ask-passphrase.js'
 import { channelOptionsOf, channelSecrets } from './channel-options.js'
 import type { CommandContext } from './command-context.js'
 import { whyNotDue } from './if-due.js'
@@ -41,7 +42,7 @@ export async function runCommand(context: CommandContext, options: RunCommandOpt
   refuseInsecureTls(env)
   const lockWaitMs = options.lockWait === undefined ? 0 : parseDuration(options.lockWait)
   if (lockWaitMs === undefined) throw new UsageError(`--lock-wait ${options.lockWait} is no duration.`, { hint: 'Write 10m, 1h or 90s.' })
-  const { config, file, warnings } = await loadConfig({ flags, env, cwd, purpose: 'run' })
+  const { config, file, warnings } = await loadConfig({ flags, env, cwd, purpose: 'run', askPassphrase: passphrasePrompt(context) })
   const target = { accountId: config.account.accountId, destination: destinationOf(config.storage) }
   const good = lastGood((await loadHistory(context, target, systemClock.now())).entries)
   const notDue = options.ifDue === true ? whyNotDue(config.schedule?.everyMs, good, systemClock.now()) : undefined

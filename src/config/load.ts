@@ -25,6 +25,8 @@ export interface LoadOptions {
   host?: Host
   /** How long a secret command may take; 30 s. */
   commandTimeoutMs?: number
+  /** Asks a person for the passphrase of a new backup where the config and the environment give none. */
+  askPassphrase?: ((signal: AbortSignal) => Promise<string>) | undefined
 }
 
 export interface LoadedConfig extends FoundConfig {
@@ -75,6 +77,7 @@ async function load(found: FoundConfig, options: LoadOptions): Promise<LoadedCon
     secretVariables: merged.secretVariables,
     origins: merged.origins,
     commandTimeoutMs: options.commandTimeoutMs,
+    askPassphrase: options.askPassphrase,
   }
   const normalized = normalizeSections(settings, passphrases, context)
   problems.push(...normalized.problems)

@@ -2,7 +2,7 @@ import type { MorePassphrases } from './passphrase-overlay.js'
 import { absolute } from './paths.js'
 import type { Report } from './problems.js'
 import type { Settings } from './schema.js'
-import { missingSecret, passphraseFrom, type SecretContext, secretFrom } from './secret-source.js'
+import { askedPassphrase, missingSecret, passphraseFrom, type SecretContext, secretFrom } from './secret-source.js'
 import type { EncryptionConfig, ReadingKeys } from './types.js'
 import { withoutUndefined } from './without-undefined.js'
 
@@ -36,7 +36,9 @@ export function normalizeEncryption(
   if (format === 'openssl') {
     const missing = () =>
       missingSecret('encryption.passphrase', 'is not set.', 'Set KFBACKUP_PASSPHRASE, or encryption.passphrase in the config file.')
-    return { format, passphrase: current?.strict ?? missing(), reading }
+    const strict = current?.strict ?? missing()
+    const ask = strict.problem?.code === 'E_CONFIG_UNSET' ? context.askPassphrase : undefined
+    return { format, passphrase: ask === undefined ? strict : askedPassphrase('encryption.passphrase', ask), reading }
   }
   if (format === 'age') {
     if (recipients !== undefined && recipients.length > 0) return { format, recipients: [...new Set(recipients)], reading }

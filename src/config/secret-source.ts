@@ -31,6 +31,8 @@ export interface SecretContext {
   /** Key names whose value came from the environment or a flag and stands as it is. */
   origins: ReadonlyMap<string, string>
   commandTimeoutMs?: number | undefined
+  /** Asks a person for a new backup's passphrase where none is set. */
+  askPassphrase?: ((signal: AbortSignal) => Promise<string>) | undefined
 }
 
 /** A secret whose text is `text`, checked at once. */
@@ -44,6 +46,12 @@ export function literalSecret(key: string, kind: SecretKind, text: string, origi
 export function missingSecret(key: string, message: string, hint: string): Secret {
   const problem = new ConfigError(`${key}: ${message}`, { code: 'E_CONFIG_UNSET', hint })
   return new Secret({ key, origin: 'not set', problem, read: neverRead })
+}
+
+/** A new passphrase that a person types when it is needed. */
+export function askedPassphrase(key: string, ask: (signal: AbortSignal) => Promise<string>): Secret {
+  const origin = 'typed'
+  return new Secret({ key, origin, read: async (signal) => settled(key, 'new passphrase', origin, await ask(signal)) })
 }
 
 /** The secret a config value stands for. Nothing is read or run before its text is asked for. */
