@@ -1,3 +1,4 @@
+import { hash } from 'node:crypto'
 import { DamagedError } from '../errors.js'
 
 export const BACKUP_FORMAT_VERSION = 1
@@ -42,6 +43,8 @@ export interface BackupJson {
   parts: BackupPart[]
   /** flows.csv (unencrypted backups), Readme.txt, SHA256SUMS. */
   files: BackupFile[]
+  /** SHA-256 of the others; see addChecksum. */
+  checksum?: string
   [more: string]: unknown
 }
 
@@ -53,6 +56,20 @@ export function partNameOf(file: string): string {
 /** The file's only form: a reader may compare what it read with this. */
 export function formatBackupJson(backup: Record<string, unknown>): Buffer {
   return Buffer.from(`${JSON.stringify(backup, null, 2)}\n`)
+}
+
+/**
+ * backup.json's object with the SHA-256 of the file without its `checksum` and `mac`: whoever has no key and no history of this backup notices a damaged
+ * byte all the same. `jq 'del(.checksum, .mac)' backup.json | sha256sum` gives it.
+ */
+export function addChecksum(backup: Record<string, unknown>): Record<string, unknown> {
+  return { ...backup, checksum: checksumOf(backup) }
+}
+
+/** What `checksum` in backup.json has to be. */
+export function checksumOf(backup: Record<string, unknown>): string {
+  const { checksum: _checksum, mac: _mac, ...rest } = backup
+  return hash('sha256', formatBackupJson(rest), 'hex')
 }
 
 /** Reads backup.json. Throws DamagedError when it is not one of a version this tool knows. */

@@ -21,6 +21,7 @@ const BACKUP = {
   encryption: { format: 'none' },
   parts: [{ name: 'Index.zip', bytes: 3, sha256: 'a'.repeat(64) }],
   files: [],
+  checksum: 'b'.repeat(64),
 }
 
 describe('names of a backup', () => {

@@ -64,7 +64,15 @@ describe('verify of a whole backup', () => {
   })
 
   it('checks an incomplete backup the same, and says so', async () => {
-    const outcome = await verifyFolder(await made({ status: 'incomplete' }))
+    const outcome = await verifyFolder(
+      await made({
+        status: 'incomplete',
+        index: (name, content) => (name === 'gaps.json' ? Buffer.from('[{"class":"lost","flow":"Leave_A00"}]') : content),
+        manifest: (manifest) => {
+          ;(manifest['collected'] as { gaps: Record<string, number> }).gaps['lost'] = 1
+        },
+      }),
+    )
     expect(outcome).toMatchObject({ status: 'incomplete', damages: 0 })
   })
 
@@ -254,6 +262,11 @@ it('finds a part of another backup of the same account, with the same passphrase
   expect(outcome.found.some((found) => found.part === 'AuditLogs-0000')).toBe(true)
 })
 
+function collectedFlow(manifest: Record<string, unknown>): Record<string, unknown> {
+  const { flows } = manifest['collected'] as { flows: Record<string, unknown>[] }
+  return flows.find((flow) => flow['id'] === 'Leave_A00') ?? {}
+}
+
 describe('verify where every checksum outside agrees', () => {
   const users = (content: ReturnType<typeof smallAccount>) => content
   const cases: { name: string; options: MakeOptions; finds: RegExp; record?: string }[] = [
@@ -342,6 +355,57 @@ describe('verify where every checksum outside agrees', () => {
         },
       },
       finds: /7 files of flow Leave_A00/,
+    },
+    {
+      name: 'fewer records in the ZIPs than were read',
+      options: {
+        manifest: (manifest) => {
+          collectedFlow(manifest)['records'] = 1300
+        },
+      },
+      finds: /1300 records of flow Leave_A00 were read, and the backup holds 1200/,
+    },
+    {
+      name: 'a flow that was read and is in no part',
+      options: {
+        manifest: (manifest) => {
+          const { flows } = manifest['collected'] as { flows: object[] }
+          flows.push({ ...collectedFlow(manifest), id: 'Gone_A00' })
+        },
+      },
+      finds: /1200 records of flow Gone_A00 were read, and the backup holds 0/,
+    },
+    {
+      name: 'a flow without proof that no gap names',
+      options: {
+        manifest: (manifest) => {
+          collectedFlow(manifest)['proof'] = { status: 'unproven' }
+        },
+      },
+      finds: /nothing proves the completeness of flow Leave_A00, and gaps.json does not name it/,
+    },
+    {
+      name: 'records that were not read and that no gap names',
+      options: {
+        manifest: (manifest) => {
+          collectedFlow(manifest)['notRead'] = 2
+        },
+      },
+      finds: /2 records were not read of flow Leave_A00/,
+    },
+    {
+      name: 'a gap less than counted',
+      options: {
+        manifest: (manifest) => {
+          ;(manifest['collected'] as { gaps: Record<string, number> }).gaps['lost'] = 1
+        },
+      },
+      finds: /counts 1 gaps lost, gaps.json holds 0/,
+    },
+    {
+      name: 'a complete backup with an open gap',
+      options: { index: (name, content) => (name === 'gaps.json' ? Buffer.from('[{"class":"lost","flow":"Leave_A00"}]') : content) },
+      finds: /backup.json says completed, and gaps.json holds 1 open gaps/,
     },
     {
       name: 'a manifest with another digest',

@@ -1,7 +1,14 @@
 import { createHash, hash } from 'node:crypto'
 import { Readable, Transform } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
-import { BACKUP_FORMAT_VERSION, type BackupFile, type BackupJson, type BackupPart, formatBackupJson } from '../../archive/backup-json.js'
+import {
+  addChecksum,
+  BACKUP_FORMAT_VERSION,
+  type BackupFile,
+  type BackupJson,
+  type BackupPart,
+  formatBackupJson,
+} from '../../archive/backup-json.js'
 import { flowsCsv } from '../../archive/flows-csv.js'
 import { PLAIN_FILES } from '../../archive/layout.js'
 import { readmeText } from '../../archive/readme.js'
@@ -45,7 +52,7 @@ function readme({ options, state }: PackSession, parts: BackupPart[]): Buffer {
 
 function backupJson({ options }: PackSession, parts: BackupPart[], files: BackupFile[]): Record<string, unknown> {
   const { encryption } = options
-  const backup: BackupJson = {
+  const backup = addChecksum({
     formatVersion: BACKUP_FORMAT_VERSION,
     id: options.backupId,
     tool: options.tool,
@@ -59,7 +66,7 @@ function backupJson({ options }: PackSession, parts: BackupPart[], files: Backup
     encryption: encryption?.describe() ?? { format: 'none' },
     parts,
     files,
-  }
+  } satisfies Omit<BackupJson, 'checksum'>)
   return encryption?.sealBackupJson(backup) ?? backup
 }
 

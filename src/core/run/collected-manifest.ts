@@ -9,7 +9,7 @@ import type { Session } from './session.js'
 /** The collector's sections of manifest.json: how often the account was asked, what each list showed, and the proof of each flow. */
 export function collectedManifest(
   store: RunStore,
-  parts: { discovered: Discovered; gaps: GapBook; session: Session; endpoints: Record<string, string> },
+  parts: { discovered: Discovered; gaps: GapBook; notOffered: number; session: Session; endpoints: Record<string, string> },
 ): Record<string, unknown> {
   const { discovered, gaps, session } = parts
   const counts = (key: string): object | null => {
@@ -20,7 +20,7 @@ export function collectedManifest(
     apiCalls: store.callsBefore + session.client.apiCalls,
     callsRepeated: store.repeatedBefore + store.inFlight.repeated,
     throttled: store.throttledBefore + session.caller.throttled,
-    gaps: { ...gaps.byClass, open: gaps.open },
+    gaps: { ...gaps.byClass, notOffered: parts.notOffered, open: gaps.open },
     users: counts('users'),
     groups: counts('groups'),
     roles: counts('roles'),

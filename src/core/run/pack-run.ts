@@ -86,7 +86,7 @@ export async function packRun(options: RunOptions, parts: PackRunParts, signal: 
       encryption: protection.encryption,
       manifest: async () => {
         await allDone()
-        return collectedManifest(store, { ...parts, endpoints: options.account.endpoints })
+        return collectedManifest(store, { ...parts, notOffered: notOffered.length, endpoints: options.account.endpoints })
       },
       status,
       checkpoint: readCheckpoint(checkpointPath, options.zipSizeBytes),

@@ -1,4 +1,4 @@
-import { type BackupJson, formatBackupJson } from '../../archive/backup-json.js'
+import { type BackupJson, checksumOf, formatBackupJson } from '../../archive/backup-json.js'
 import { PLAIN_FILES } from '../../archive/layout.js'
 import { parseSha256Sums } from '../../archive/sha256sums.js'
 import { DamagedError } from '../../errors.js'
@@ -26,6 +26,8 @@ export async function verifyFiles(
     })
   } else if (!raw.equals(formatBackupJson(backup))) {
     findings.damage('its bytes are not as they were written', { part: PLAIN_FILES.backup })
+  } else if (backup.checksum !== checksumOf(backup)) {
+    findings.damage('its checksum is missing or wrong: it was changed since it was written', { part: PLAIN_FILES.backup })
   }
   const named = new Set<string>([PLAIN_FILES.backup])
   for (const file of [...backup.parts, ...backup.files]) {

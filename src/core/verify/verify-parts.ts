@@ -14,6 +14,7 @@ import { chooseStretches, type Reading } from './reading.js'
 import { scanChosen } from './sample-scan.js'
 import { type BackupSource, type FoundFile, storedPartAt } from './stored-backup.js'
 import { compareCounts, compareParts } from './verify-counts.js'
+import { compareProof } from './verify-proof.js'
 import { scanZip } from './zip-scan.js'
 
 export interface PartsContext {
@@ -60,11 +61,12 @@ class PartsVerification {
       await index?.expected.records.close()
     }
     if (index !== undefined && reading.kind === 'all' && findings.damages === before) compareCounts(index.manifest, counts, findings)
+    if (index !== undefined) await compareProof(index.manifest, { index: index.plain, status: backup.status, findings }, signal)
     return this.bytesRead
   }
 
   /** Index is always read whole. Undefined when it cannot serve as the list of what there should be. */
-  private async verifyIndex(signal: AbortSignal): Promise<{ manifest: Manifest; expected: Expected } | undefined> {
+  private async verifyIndex(signal: AbortSignal): Promise<{ plain: PlainPart; manifest: Manifest; expected: Expected } | undefined> {
     const { findings } = this.context
     const part = this.context.backup.parts.find((candidate) => partNameOf(candidate.name) === INDEX_PART)
     const plain = part && (await this.openPart(part, signal))
@@ -78,7 +80,7 @@ class PartsVerification {
     })
     await this.readWhole(part, { plain, verifier }, signal)
     try {
-      return { manifest: await readManifest(plain, signal), expected: openExpected(plain, findings, signal) }
+      return { plain, manifest: await readManifest(plain, signal), expected: openExpected(plain, findings, signal) }
     } catch (error) {
       if (!(error instanceof DamagedError)) throw error
       findings.damage(error.message, { part: INDEX_PART })
