@@ -43,6 +43,11 @@ export function flowEntryNames(folder: string): { records: string; users: string
   }
 }
 
+/** What every backup's folder begins with. */
+export const FOLDER_START = 'kfbackup-'
+/** End of the name of the file beside a backup's folder that protects it. Beside, because inside it would be a file the backup does not know. */
+export const PIN_END = '.pin'
+
 /** A backup's id: the run's first start in UTC and 8 hex digits, the same for the run (details.md 1). */
 export function backupId(startedAtMs: number, randomHex: string): string {
   if (!/^[0-9a-f]{8}$/.test(randomHex)) throw new RangeError('a backup id needs 8 hex digits')
@@ -51,7 +56,7 @@ export function backupId(startedAtMs: number, randomHex: string): string {
 
 /** The backup's folder: `kfbackup-<subdomain>-<id>`. */
 export function backupFolder(subdomain: string, id: string): string {
-  return `kfbackup-${subdomain}-${id}`
+  return `${FOLDER_START}${subdomain}-${id}`
 }
 
 /** The subdomain that stands for an `account.baseUrl`: host and port, everything outside a-z 0-9 - turned into `-` (details.md 1). */
@@ -59,11 +64,14 @@ export function subdomainOfUrl(baseUrl: string): string {
   return new URL(baseUrl).host.toLowerCase().replace(/[^a-z0-9-]/g, '-')
 }
 
-/** Takes a backup folder's name apart; undefined when it is none. */
+/** Takes a backup folder's name apart; undefined when it is none, also for a day no calendar has (20260231T…). */
 export function parseBackupFolder(name: string): { subdomain: string; id: string; startedAtMs: number } | undefined {
   const match = /^kfbackup-([a-z0-9-]+)-((\d{4})(\d\d)(\d\d)T(\d\d)(\d\d)(\d\d)Z-[0-9a-f]{8})$/.exec(name)
   if (match?.[1] === undefined || match[2] === undefined) return undefined
   const [, subdomain, id, year, month, day, hour, minute, second] = match
-  const startedAtMs = Date.parse(`${year}-${month}-${day}T${hour}:${minute}:${second}Z`)
-  return Number.isNaN(startedAtMs) ? undefined : { subdomain, id, startedAtMs }
+  const text = `${year}-${month}-${day}T${hour}:${minute}:${second}`
+  const startedAtMs = Date.parse(`${text}Z`)
+  // Date.parse turns the 31st of February into the 3rd of March.
+  if (Number.isNaN(startedAtMs) || !new Date(startedAtMs).toISOString().startsWith(text)) return undefined
+  return { subdomain, id, startedAtMs }
 }

@@ -1,14 +1,15 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Config } from '../config/types.js'
+import type { PruneOutcome } from '../core/backups/prune.js'
 import type { Emit, Gap } from '../core/events.js'
 import type { RunResult } from '../core/run/run-types.js'
-import { EXIT } from '../errors.js'
+import { BackupError, EXIT } from '../errors.js'
 import type { DownloadLink, NotifiedGap } from '../notify/message.js'
 import { runFolder } from '../state/history.js'
 import type { Storage } from '../storage/storage.js'
 import { systemClock } from '../util/clock.js'
-import { formatBytes, formatCount } from '../util/units.js'
+import { counted, formatBytes } from '../util/units.js'
 import type { CommandContext } from './command-context.js'
 import { guardMessage, pruneDestination, pruneExitCode } from './prune-destination.js'
 import { gapExamples } from './run-message.js'
@@ -54,7 +55,10 @@ export function gapsOfRun(context: CommandContext, made: RunResult): NotifiedGap
   }
 }
 
-/** Applies `retention` after a good run when the config says so; what could not be removed makes the run end with 3. Never fails a backup that was made. */
+/**
+ * Applies `retention` after a good run when the config says so; what could not be removed makes the run end with 3. Never fails a backup that was made:
+ * being stopped meanwhile, too, is something that could not be removed.
+ */
 export async function pruneAfterRun(
   context: CommandContext,
   config: Config,
@@ -62,29 +66,29 @@ export async function pruneAfterRun(
 ): Promise<void> {
   const { storage, made, emit } = parts
   if (!config.retention.afterRun || made.summary.status !== 'completed') return
+  const warn = (code: string, message: string): void => emit({ type: 'warning', code, message })
   try {
-    const result = await pruneDestination(context, config, storage, { leftovers: false, dryRun: false, onBackup: () => {} })
-    if (result.removed > 0) {
-      emit({
-        type: 'milestone',
-        message: `Removed ${formatCount(result.removed)} older backups by retention, ${formatBytes(result.bytesFreed)}`,
-      })
+    const removed: string[] = []
+    const onBackup = (outcome: PruneOutcome): void => {
+      if (outcome.removed) removed.push(outcome.backup.id)
+      if (outcome.error !== undefined) warn('prune_failed', `${outcome.backup.id} could not be removed: ${withHint(outcome.error)}`)
     }
-    if (result.stoppedBy !== undefined) {
-      emit({ type: 'warning', code: 'prune_guard', message: guardMessage(result.stoppedBy, config.retention.guard) })
+    const result = await pruneDestination(context, config, storage, { leftovers: false, dryRun: false, onBackup })
+    const { outcomes, failed, bytesFreed, stoppedBy } = result
+    const kept = outcomes.length - removed.length - failed
+    made.summary.pruned = { removed, kept, failed, bytesFreed, guardStopped: stoppedBy !== undefined }
+    if (removed.length > 0) {
+      emit({ type: 'milestone', message: `Removed ${counted(removed.length, 'older backup')} by retention, ${formatBytes(bytesFreed)}` })
     }
-    if (result.failed > 0) {
-      emit({
-        type: 'warning',
-        code: 'prune_failed',
-        message: `${formatCount(result.failed)} older backups could not be removed; see kfbackup prune.`,
-      })
-    }
+    if (stoppedBy !== undefined) warn('prune_guard', guardMessage(stoppedBy, config.retention.guard))
     if (pruneExitCode(result) !== EXIT.ok) made.summary.exitCode = EXIT.incomplete
   } catch (error) {
-    if (context.signal.aborted) throw error
     made.summary.exitCode = EXIT.incomplete
-    const why = error instanceof Error ? error.message : String(error)
-    emit({ type: 'warning', code: 'prune_failed', message: `The backup is made, but older ones could not be removed: ${why}` })
+    warn('prune_failed', `The backup is made, but older ones could not be removed: ${withHint(error)}`)
   }
+}
+
+function withHint(error: unknown): string {
+  if (error instanceof BackupError && error.hint !== undefined) return `${error.message} ${error.hint}`
+  return error instanceof Error ? error.message : String(error)
 }

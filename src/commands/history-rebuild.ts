@@ -1,8 +1,8 @@
 import { createHash } from 'node:crypto'
 import { buffer } from 'node:stream/consumers'
+import { PLAIN_FILES } from '../archive/layout.js'
 import { destinationOf } from '../config/destination.js'
 import { loadConfig } from '../config/load.js'
-import { COMMIT_MARKER } from '../core/backups/backup-folder.js'
 import { listBackups } from '../core/backups/list.js'
 import { EXIT, type ExitCode } from '../errors.js'
 import { type BackupFacts, rebuildHistory } from '../state/history-rebuild.js'
@@ -25,7 +25,7 @@ async function factsOf(
   const facts: BackupFacts[] = []
   for (const { backup, folder, isOwn } of await listBackups(storage, account, signal)) {
     if (!isOwn || backup === undefined) continue
-    const bytes = await buffer(await storage.read(`${folder}/${COMMIT_MARKER}`, undefined, signal))
+    const bytes = await buffer(await storage.read(`${folder}/${PLAIN_FILES.backup}`, undefined, signal))
     facts.push({ backup, location: `${storage.location}/${folder}`, destination, sha256: createHash('sha256').update(bytes).digest('hex') })
   }
   return facts

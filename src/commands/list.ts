@@ -1,18 +1,19 @@
+import { existsSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { loadConfig } from '../config/load.js'
 import { type AccountRef, listBackups } from '../core/backups/list.js'
 import { specKind } from '../core/backups/resolve.js'
-import { EXIT, type ExitCode } from '../errors.js'
+import { EXIT, type ExitCode, StorageRefusedError } from '../errors.js'
 import { createStorage, locationOptions } from '../storage/open.js'
 import type { Storage } from '../storage/storage.js'
 import { loadPaint } from '../ui/paint.js'
 import { createReporter } from '../ui/reporter.js'
 import { printable } from '../util/printable.js'
-import { formatCount } from '../util/units.js'
+import { counted, formatCount } from '../util/units.js'
 import { backupFields, backupTable } from './backup-text.js'
 import type { CommandContext } from './command-context.js'
 import { locateOptions } from './locate-options.js'
-import { openStorage } from './open-storage.js'
+import { openStorage, placeSetting } from './open-storage.js'
 import { resultOptions } from './result-options.js'
 
 export interface ListOptions {
@@ -37,6 +38,12 @@ export async function listCommand(context: CommandContext, options: ListOptions 
       const width = context.stdout.isTTY === true ? context.stdout.columns : undefined
       reporter.print(backupTable(backups, { width, paint: await loadPaint(output.color === true) }))
     }
+    const others = backups.filter(({ isOwn }) => !isOwn).length
+    if (others > 0 && context.flags.quiet !== true) {
+      reporter.print(
+        `${counted(others, 'backup')} of other accounts: never counted or removed. Give each account a ${placeSetting(storage.kind)} of its own.`,
+      )
+    }
     if (leftovers > 0 && context.flags.quiet !== true) {
       reporter.print(`${formatCount(leftovers)} never became a backup; kfbackup prune --leftovers removes what no run can continue.`)
     }
@@ -55,7 +62,17 @@ async function openPlace(
     const { config } = await loadConfig({ flags, env, cwd, purpose: 'list' })
     return { storage: await openStorage(config.storage, signal), account: config.account }
   }
-  if (specKind(place) !== 'url') return { storage: createStorage({ mode: 'local', path: resolve(cwd, place) }), account: undefined }
+  if (specKind(place) !== 'url')
+    return { storage: createStorage({ mode: 'local', path: existing(resolve(cwd, place)) }), account: undefined }
   const configured = await locateOptions(context, 'list').configured()
   return { storage: createStorage(locationOptions(place, configured)), account: undefined }
+}
+
+/** The configured folder is made by the first run; one that somebody names has to be there, or a slip of the pen would read as "no backups". */
+function existing(path: string): string {
+  if (existsSync(path)) return path
+  throw new StorageRefusedError(`There is no folder ${path}.`, {
+    code: 'E_STORAGE_MISSING',
+    hint: 'Name the folder that holds the backups, or mount its disk; without a name the configured destination is listed.',
+  })
 }

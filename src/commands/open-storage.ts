@@ -1,7 +1,7 @@
 import type { StorageConfig } from '../config/types.js'
 import { LocalStorage } from '../storage/local.js'
 import type { StorageOptions } from '../storage/open.js'
-import type { Storage } from '../storage/storage.js'
+import type { Storage, StorageKind } from '../storage/storage.js'
 
 /** The configured destination as the storage layer takes it, with its secrets read. */
 export async function storageOptions(config: StorageConfig, signal: AbortSignal): Promise<StorageOptions> {
@@ -13,6 +13,16 @@ export async function storageOptions(config: StorageConfig, signal: AbortSignal)
     ...rest,
     oauth: { clientId, clientSecret: await clientSecret.resolve(signal), refreshToken: await refreshToken.resolve(signal) },
   }
+}
+
+const PLACE_SETTINGS = { local: 'storage.path', s3: 'storage.url', gcs: 'storage.url', drive: 'storage.folder' } satisfies Record<
+  StorageKind,
+  string
+>
+
+/** The key of the config that says where a storage of this kind lies. */
+export function placeSetting(kind: StorageKind): string {
+  return PLACE_SETTINGS[kind]
 }
 
 /** The configured destination. Nothing is asked of it yet; its SDK is loaded when it is. */

@@ -57,7 +57,7 @@ function printOutcome(reporter: Reporter, outcome: PruneOutcome, { location, dry
 function conclude(reporter: Reporter, result: PruneResult, { guard, dryRun }: { guard: number; dryRun: boolean }): void {
   const { outcomes, removed, failed, bytesFreed, stoppedBy } = result
   const going = outcomes.filter(({ keep }) => !keep).length
-  for (const message of result.notes) reporter.emit({ type: 'warning', code: 'storage_note', message })
+  for (const { message, fix } of result.notes) reporter.emit({ type: 'warning', code: 'storage_note', message: `${message} ${fix}` })
   if (stoppedBy !== undefined) {
     reporter.emit({ type: 'warning', code: 'prune_guard', message: guardMessage(stoppedBy, guard) })
     reporter.print('Look at the newest backup; when the loss is meant, raise retention.guard for one prune.')

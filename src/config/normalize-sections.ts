@@ -49,7 +49,7 @@ export function normalizeSections(settings: Partial<Settings>, more: MorePassphr
   if (api !== undefined) sections.api = normalizeApi(api, known, report)
   if (notifications !== undefined) sections.notifications = normalizeNotifications(notifications, context)
   if (metrics !== undefined) sections.metrics = normalizeMetrics(metrics, context)
-  if (retention !== undefined) sections.retention = normalizeRetention(retention)
+  if (retention !== undefined) sections.retention = normalizeRetention(retention, report)
   if (schedule !== undefined) sections.schedule = normalizeSchedule(schedule, report)
   if (resume !== undefined) sections.resume = { withinMs: millisecondsOf(resume.within) }
   return { sections, problems }

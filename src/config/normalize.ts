@@ -39,9 +39,17 @@ export function normalizeNotifications(settings: Settings['notifications'], cont
 }
 
 /** The retention section. */
-export function normalizeRetention(settings: Settings['retention']): RetentionConfig {
+export function normalizeRetention(settings: Settings['retention'], report: Report): RetentionConfig {
   const { guard, keepWithin, ...rest } = settings
   const keepWithinMs = keepWithin === undefined ? undefined : parseDuration(keepWithin)
+  const { keepLast, keepDaily, keepWeekly, keepMonthly, keepYearly } = rest
+  const keepsSome = [keepLast, keepDaily, keepWeekly, keepMonthly, keepYearly, keepWithinMs].some((count) => (count ?? 0) > 0)
+  if (rest.afterRun && !keepsSome) {
+    report(
+      ['retention', 'afterRun'],
+      'retention names nothing to keep; set keepLast, keepDaily, keepWeekly, keepMonthly, keepYearly or keepWithin',
+    )
+  }
   return withoutUndefined({ ...rest, keepWithinMs, guard: Number.parseFloat(guard) / 100 })
 }
 

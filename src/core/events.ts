@@ -93,6 +93,20 @@ export interface RunSummary {
   /** Gaps by class, for people. */
   gapsByClass: Record<GapClass, number>
   encrypted: boolean
+  /** What `retention.afterRun` did; absent where it was not asked for, or came to nothing. */
+  pruned?: PrunedSummary | undefined
+}
+
+/** What retention removed behind a run. */
+export interface PrunedSummary {
+  /** Ids of the backups that are gone. */
+  removed: string[]
+  kept: number
+  /** Backups that should have gone and could not be removed. */
+  failed: number
+  bytesFreed: number
+  /** The guard stopped it: nothing was removed. */
+  guardStopped: boolean
 }
 
 export type GapClass = 'notOffered' | 'unavailable' | 'lost' | 'changed'

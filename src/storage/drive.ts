@@ -4,7 +4,7 @@ import { DriveClient, type DriveOptions, FOLDER_TYPE } from './drive-client.js'
 import { type GoogleTuning, PIECE_BYTES, timeOf } from './gcs.js'
 import { GooglePut, type UploadTarget, uploadFileToGoogle } from './google-upload.js'
 import { resumingRead } from './resuming-read.js'
-import type { ByteRange, Storage, StoredFile, Upload, UploadFileOptions } from './storage.js'
+import type { ByteRange, Storage, StorageNote, StoredFile, Upload, UploadFileOptions } from './storage.js'
 import { isStoragePath, storageSegments } from './storage-path.js'
 
 interface Finished {
@@ -183,14 +183,15 @@ export class DriveStorage implements Storage {
   }
 
   /** What an administrator should know of this account and folder. */
-  async notes(signal: AbortSignal): Promise<string[]> {
+  async notes(signal: AbortSignal): Promise<StorageNote[]> {
     const { driveId } = await this.root(signal)
     if (this.options.oauth !== undefined) {
-      return [
-        'Refresh tokens of an OAuth app in test mode die after seven days: publish the app, or use a service account with a shared drive.',
-      ]
+      const message = 'Refresh tokens of an OAuth app in test mode die after seven days.'
+      return [{ message, fix: 'Publish the app, or use storage.keyFile, a service account, with a shared drive.' }]
     }
-    return driveId === undefined ? ['Service accounts own no space in My Drive: use a folder of a shared drive in storage.folder.'] : []
+    if (driveId !== undefined) return []
+    const message = 'Service accounts own no space in My Drive: uploads there are refused for want of it.'
+    return [{ message, fix: 'Name a folder of a shared drive in storage.folder.' }]
   }
 
   async close(): Promise<void> {

@@ -5,7 +5,7 @@ import { googleError } from './google-errors.js'
 import { GooglePut, type UploadTarget, uploadFileToGoogle } from './google-upload.js'
 import { GoogleWire } from './google-wire.js'
 import { resumingRead } from './resuming-read.js'
-import type { ByteRange, Storage, StoredFile, Upload, UploadFileOptions } from './storage.js'
+import type { ByteRange, Storage, StorageNote, StoredFile, Upload, UploadFileOptions } from './storage.js'
 import { isStoragePath, storageSegments } from './storage-path.js'
 
 /** A bucket as the config names it. */
@@ -224,7 +224,7 @@ export class GcsStorage implements Storage {
   }
 
   /** What an administrator should know of this bucket before files are removed from it. */
-  async notes(signal: AbortSignal): Promise<string[]> {
+  async notes(signal: AbortSignal): Promise<StorageNote[]> {
     const url = this.url('', { fields: 'versioning,softDeletePolicy' })
     const answer = await this.call('look at', '', ({ wire }) => wire.send({ method: 'GET', url }, signal), signal).catch(
       (error: unknown) => {
@@ -239,10 +239,15 @@ export class GcsStorage implements Storage {
       softDeletePolicy?: { retentionDurationSeconds?: string }
     }
     const days = Math.round(Number(bucket.softDeletePolicy?.retentionDurationSeconds ?? 0) / 86_400)
-    const found: string[] = []
-    if (bucket.versioning?.enabled)
-      found.push(`${this.options.bucket} keeps old versions: what is removed still takes space until a lifecycle rule ends them.`)
-    if (days > 0) found.push(`${this.options.bucket} keeps removed objects for ${days} days (soft delete), and they are paid for as long.`)
+    const found: StorageNote[] = []
+    if (bucket.versioning?.enabled) {
+      const message = `The bucket ${this.options.bucket} keeps old versions: what is removed from it still takes space, and is paid for.`
+      found.push({ message, fix: 'Give the bucket a lifecycle rule that deletes noncurrent versions.' })
+    }
+    if (days > 0) {
+      const message = `The bucket ${this.options.bucket} keeps removed objects for ${days} days (soft delete), and they are paid for as long.`
+      found.push({ message, fix: "Reckon with it, or shorten the bucket's soft delete policy." })
+    }
     return found
   }
 

@@ -6,7 +6,7 @@ import { s3Code, s3Error } from './s3-errors.js'
 import { S3Objects } from './s3-objects.js'
 import { S3Put } from './s3-put.js'
 import { uploadFileToS3 } from './s3-upload-file.js'
-import type { ByteRange, Storage, StoredFile, UnfinishedUpload, Upload, UploadFileOptions } from './storage.js'
+import type { ByteRange, Storage, StorageNote, StoredFile, UnfinishedUpload, Upload, UploadFileOptions } from './storage.js'
 import { isStoragePath, storageSegments } from './storage-path.js'
 
 const PIECE_BYTES = 8 * 1024 * 1024
@@ -191,7 +191,7 @@ export class S3Storage implements Storage {
   }
 
   /** What an administrator should know of this bucket before files are removed from it. */
-  async notes(signal: AbortSignal): Promise<string[]> {
+  async notes(signal: AbortSignal): Promise<StorageNote[]> {
     const { session } = await this.objects()
     const command = new session.sdk.GetBucketVersioningCommand({ Bucket: this.options.bucket })
     const state = await session
@@ -202,7 +202,8 @@ export class S3Storage implements Storage {
         throw error
       })
     if (state?.Status !== 'Enabled') return []
-    return [`${this.options.bucket} keeps old versions: what is removed still takes space until a lifecycle rule ends noncurrent versions.`]
+    const message = `The bucket ${this.options.bucket} keeps old versions: what is removed from it still takes space, and is paid for.`
+    return [{ message, fix: 'Give the bucket a lifecycle rule that ends noncurrent versions and expired delete markers.' }]
   }
 
   private map(error: unknown, action: string, path: string): Error {

@@ -50,6 +50,12 @@ export interface UnfinishedUpload {
   startedAtMs?: number
 }
 
+/** What an administrator should know of a destination, and what to do about it. */
+export interface StorageNote {
+  message: string
+  fix: string
+}
+
 /**
  * A destination of backups. Errors are mapped: StorageRefusedError for what waiting will not mend, TryLaterError after all retries of what it may,
  * NotFoundError for a file that is not there.
@@ -76,7 +82,7 @@ export interface Storage {
   removeFolder?(path: string, signal: AbortSignal): Promise<void>
   /** A signed URL for one file, where the storage offers it. */
   link?(path: string, expiresSeconds: number, signal: AbortSignal): Promise<string>
-  /** What an administrator should know of this destination (a bucket that keeps old versions, an account that owns no space), one sentence each. */
-  notes?(signal: AbortSignal): Promise<string[]>
+  /** What an administrator should know of this destination: a bucket that keeps old versions, an account that owns no space. */
+  notes?(signal: AbortSignal): Promise<StorageNote[]>
   close(): Promise<void>
 }

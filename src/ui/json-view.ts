@@ -67,9 +67,16 @@ export function summaryMessage(command: string, summary: RunSummary): Record<str
     gaps: summary.gaps,
     gaps_by_class: summary.gapsByClass,
     encrypted: summary.encrypted,
+    pruned: prunedFields(summary),
     duration_seconds: tenths(summary.durationSeconds),
     exit_code: summary.exitCode,
   }
+}
+
+function prunedFields({ pruned }: RunSummary): Record<string, unknown> | null {
+  if (pruned === undefined) return null
+  const { removed, kept, failed, bytesFreed, guardStopped } = pruned
+  return { removed, kept, failed, bytes_freed: bytesFreed, guard_stopped: guardStopped }
 }
 
 /** JSON Lines: `status` and `warning` on stdout; with --verbose the rest as `debug` lines on stderr. */

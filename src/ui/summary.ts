@@ -54,6 +54,11 @@ function gapRows(summary: RunSummary): [string, string][] {
   return rows
 }
 
+function prunedRows({ pruned }: RunSummary): [string, string][] {
+  if (pruned === undefined || pruned.removed.length === 0) return []
+  return [['Removed', `${counted(pruned.removed.length, 'older backup')} by retention, ${formatBytes(pruned.bytesFreed)} freed`]]
+}
+
 function headline(summary: RunSummary, paint: Paint): string {
   if (summary.status === 'completed') return paint.green(paint.bold('Backup completed. Nothing that the account gave is missing.'))
   return paint.yellow(paint.bold(`Backup made, but INCOMPLETE: ${counted(summary.gaps, 'thing is', 'things are')} missing.`))
@@ -74,12 +79,14 @@ export function summaryText(summary: RunSummary, options: { width?: number; pain
     ['Size', `${formatBytes(summary.bytes)} in ${counted(summary.parts, 'part')}, ${summary.encrypted ? 'encrypted' : 'not encrypted'}`],
     ['Took', effort(summary)],
     ...gapRows(summary),
+    ...prunedRows(summary),
   ]
   const lines = rows.flatMap(([label, text]) =>
     wrapText(text, width - LABEL_COLUMNS - 2).map(
       (line, index) => `  ${index === 0 ? paint.dim(label.padEnd(LABEL_COLUMNS)) : ' '.repeat(LABEL_COLUMNS)}${line}`,
     ),
   )
-  const meaning = EXIT_MEANING[summary.exitCode]
+  const isWhole = summary.status === 'completed' && summary.exitCode === 3
+  const meaning = isWhole ? 'Exit code 3: the backup is whole, but older ones were not removed.' : EXIT_MEANING[summary.exitCode]
   return [headline(summary, paint), ...lines, ...(meaning === undefined ? [] : [meaning])].join('\n')
 }

@@ -35,6 +35,7 @@ describe('names of a backup', () => {
     })
     expect(parseBackupFolder('kfbackup-acme-20261123T0200Z-0011aabb')).toBeUndefined()
     expect(parseBackupFolder('kfbackup-acme-20261399T020005Z-0011aabb')).toBeUndefined()
+    expect(parseBackupFolder('kfbackup-acme-20260231T020005Z-0011aabb')).toBeUndefined()
     expect(subdomainOfUrl('http://127.0.0.1:8080/')).toBe('127-0-0-1-8080')
     expect([partName('TransactionalData', 0), partName('AuditLogs', 12_345)]).toEqual(['TransactionalData-0000', 'AuditLogs-12345'])
     expect(['Index.zip', 'A-0000.aes256cbc', 'A-0000.zip.age'].map(partNameOf)).toEqual(['Index', 'A-0000', 'A-0000'])

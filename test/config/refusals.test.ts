@@ -103,6 +103,11 @@ describe('values a config may not have', () => {
     ['a KMS key without KMS', { ...OK, storage: { ...s3, kmsKeyId: 'k' } }, 'storage.kmsKeyId: needs "sse": "aws:kms"'],
     ['a link too long', { ...OK, storage: { ...s3, link: '8d' } }, 'storage.link: signed links last at most 7 days'],
     ['plain links unasked', { ...OK, storage: { ...s3, link: '7d' } }, 'storage.link: the parts are not encrypted'],
+    [
+      'pruning that keeps nothing',
+      { ...OK, retention: { afterRun: true, keepLast: 0 } },
+      'retention.afterRun: retention names nothing to keep',
+    ],
     ['a Drive without credentials', { ...OK, storage: { mode: 'drive', folder: 'x' } }, 'storage: Google Drive needs either "keyFile"'],
     [
       'encryption without format',

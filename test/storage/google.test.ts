@@ -260,7 +260,10 @@ describe('gcs', () => {
 
   it('says what removing does not free', async () => {
     server.state.buckets.set('bucket', { versioning: true, softDeleteSeconds: 7 * 86_400 })
-    expect(await services.gcs(server.url).notes?.(never)).toEqual([expect.stringMatching(/old versions/), expect.stringMatching(/7 days/)])
+    expect(await services.gcs(server.url).notes?.(never)).toEqual([
+      { message: expect.stringMatching(/bucket keeps old versions/), fix: expect.stringMatching(/lifecycle rule/) },
+      { message: expect.stringMatching(/7 days/), fix: expect.stringMatching(/soft delete/) },
+    ])
     server.state.buckets.set('bucket', {})
     expect(await services.gcs(server.url).notes?.(never)).toEqual([])
   })
@@ -361,6 +364,8 @@ describe('drive', () => {
   })
 
   it('tells what service accounts and test-mode apps should know', async () => {
-    expect(await open('Backups').notes(never)).toEqual([expect.stringMatching(/seven days/)])
+    expect(await open('Backups').notes(never)).toEqual([
+      { message: expect.stringMatching(/seven days/), fix: expect.stringMatching(/Publish the app/) },
+    ])
   })
 })

@@ -11,13 +11,13 @@ import { sectionOr } from './config-checks.js'
 import { probeDestination } from './probe-destination.js'
 
 /** The line `storage`, and one `storage` line more for each thing to know of it. */
-export async function storageChecks(config: Pick<Config, 'storage'>, signal: AbortSignal): Promise<Check[]> {
+export async function storageChecks(config: Pick<Config, 'storage' | 'account'>, signal: AbortSignal): Promise<Check[]> {
   const section = sectionOr('storage', () => config.storage)
   if ('check' in section) return [section.check]
   try {
-    const { location, notes } = await probeDestination(section.value, signal)
-    const fix = 'See kfbackup help troubleshooting, storage.'
-    return [pass('storage', `${location} takes, gives back and deletes a file`), ...notes.map((note) => warn('storage', note, fix))]
+    const account = sectionOr('account', () => config.account)
+    const { says, notes } = await probeDestination(section.value, 'check' in account ? undefined : account.value.subdomain, signal)
+    return [pass('storage', says), ...notes.map(({ message, fix }) => warn('storage', message, fix))]
   } catch (error) {
     signal.throwIfAborted()
     if (!(error instanceof BackupError)) {

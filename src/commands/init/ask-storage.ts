@@ -43,8 +43,8 @@ export async function askStorage(wizard: Wizard): Promise<StorageAnswers> {
     try {
       if (problem !== undefined) throw new UsageError(`${problem}.`)
       say('\nTrying the storage …')
-      const { location, notes } = await probeDestination(storageConfig(storage, context.env), context.signal)
-      say(`${location} takes, gives back and deletes a file.${notes.map((note) => `\n  - ${note}`).join('')}`)
+      const { says, notes } = await probeDestination(storageConfig(storage, context.env), undefined, context.signal)
+      say(`${says}.${notes.map(({ message, fix }) => `\n  - ${message} ${fix}`).join('')}`)
       return storage
     } catch (error) {
       if (!isAsking || !(error instanceof BackupError) || error instanceof CanceledError) throw error

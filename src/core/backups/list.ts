@@ -1,8 +1,8 @@
 import { text } from 'node:stream/consumers'
 import { type BackupJson, parseBackupJson } from '../../archive/backup-json.js'
+import { FOLDER_START, PIN_END, PLAIN_FILES, parseBackupFolder } from '../../archive/layout.js'
 import { DamagedError, NotFoundError } from '../../errors.js'
 import type { Storage } from '../../storage/storage.js'
-import { COMMIT_MARKER, FOLDER_START, PIN_END, parseFolder, startOf } from './backup-folder.js'
 
 /** The account whose backups are meant; the others at the same place are shown and never touched. */
 export interface AccountRef {
@@ -59,7 +59,7 @@ export async function listBackups(
   const start = only ?? FOLDER_START
   const folderAt = (path: string): Found | undefined => {
     const folder = path.slice(0, path.indexOf('/'))
-    if (!path.includes('/') || parseFolder(folder) === undefined || (only !== undefined && folder !== only)) return undefined
+    if (!path.includes('/') || parseBackupFolder(folder) === undefined || (only !== undefined && folder !== only)) return undefined
     const found = folders.get(folder) ?? { sizes: new Map(), bytes: 0, hasMarker: false }
     folders.set(folder, found)
     return found
@@ -71,7 +71,7 @@ export async function listBackups(
     const name = file.path.slice(file.path.indexOf('/') + 1)
     found.sizes.set(name, file.bytes)
     found.bytes += file.bytes
-    if (name === COMMIT_MARKER) found.hasMarker = true
+    if (name === PLAIN_FILES.backup) found.hasMarker = true
   }
   // An upload that was begun and never ended stands in no list of files, and costs all the same.
   for await (const upload of storage.unfinished?.(start, signal) ?? []) folderAt(upload.path)
@@ -95,7 +95,7 @@ async function describe(
   options: { account: AccountRef | undefined; isPinned: boolean },
   signal: AbortSignal,
 ): Promise<ListedBackup> {
-  const name = parseFolder(folder)
+  const name = parseBackupFolder(folder)
   if (name === undefined) throw new Error(`${folder} is not a backup's folder`)
   const { account } = options
   const base = {
@@ -104,13 +104,13 @@ async function describe(
     account: { subdomain: name.subdomain, accountId: undefined },
     isOwn: account === undefined || account.subdomain === name.subdomain,
     isPinned: options.isPinned,
-    startedAtMs: startOf(name.id) ?? 0,
+    startedAtMs: name.startedAtMs,
     bytes: found.bytes,
     files: found.sizes.size,
   }
   if (!found.hasMarker) return { ...base, state: 'leftover' }
   try {
-    const backup = await readBackupJson(storage, `${folder}/${COMMIT_MARKER}`, signal)
+    const backup = await readBackupJson(storage, `${folder}/${PLAIN_FILES.backup}`, signal)
     if (backup.id !== name.id) throw new DamagedError(`its backup.json is that of ${backup.id}`)
     const completedAtMs = Date.parse(backup.completedAt)
     const problem = missingPart(backup, found.sizes)

@@ -1,9 +1,9 @@
 import { stat } from 'node:fs/promises'
 import { basename, dirname, resolve } from 'node:path'
+import { parseBackupFolder } from '../../archive/layout.js'
 import { NotFoundError } from '../../errors.js'
 import { createStorage, resolveLocation, type StorageOptions } from '../../storage/open.js'
 import type { Storage } from '../../storage/storage.js'
-import { parseFolder } from './backup-folder.js'
 import { type AccountRef, type ListedBackup, listBackups } from './list.js'
 import { resolveBackup, specKind } from './resolve.js'
 
@@ -32,7 +32,7 @@ export async function locateBackup(spec: string, options: LocateOptions, signal:
   const kind = specKind(spec)
   if (kind === 'url') return locateUrl(spec, options, signal)
   const path = resolve(options.cwd, spec)
-  const isHere = kind === 'path' || (parseFolder(spec) !== undefined && (await kindOf(path)) !== undefined)
+  const isHere = kind === 'path' || (parseBackupFolder(spec) !== undefined && (await kindOf(path)) !== undefined)
   if (isHere) return locatePath(path, signal)
   const { options: configured, account } = await options.destination()
   return withStorage(configured, async (storage) => {
@@ -62,7 +62,7 @@ async function locateUrl(url: string, options: LocateOptions, signal: AbortSigna
 }
 
 async function withListed(storage: Storage, folder: string, signal: AbortSignal): Promise<LocatedBackup> {
-  if (parseFolder(folder) === undefined) return { storage, folder }
+  if (parseBackupFolder(folder) === undefined) return { storage, folder }
   const [backup] = await listBackups(storage, undefined, signal, folder)
   return { storage, folder, ...(backup !== undefined && { backup }) }
 }

@@ -1,8 +1,8 @@
 import { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
+import { PIN_END } from '../../archive/layout.js'
 import { NotFoundError } from '../../errors.js'
 import type { Storage } from '../../storage/storage.js'
-import { PIN_END } from './backup-folder.js'
 import type { ListedBackup } from './list.js'
 
 /** Protects a backup from prune, on every machine: the mark is a small file beside its folder at the destination. */

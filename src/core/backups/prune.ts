@@ -1,5 +1,5 @@
 import { BackupError } from '../../errors.js'
-import type { Storage } from '../../storage/storage.js'
+import type { Storage, StorageNote } from '../../storage/storage.js'
 import { findLoss, type Loss } from './guard.js'
 import { type AccountRef, type ListedBackup, listBackups } from './list.js'
 import { removeBackup } from './remove.js'
@@ -38,7 +38,7 @@ export interface PruneResult {
   /** What the removed ones took, or would take. */
   bytesFreed: number
   /** What the administrator should know of this destination. */
-  notes: string[]
+  notes: StorageNote[]
 }
 
 /** Applies the policy to the account's backups at a destination. Throws ConfigError on an empty policy before anything is read. */

@@ -1,6 +1,6 @@
+import { FOLDER_START, parseBackupFolder } from '../../archive/layout.js'
 import { NotFoundError, UsageError } from '../../errors.js'
 import type { Storage } from '../../storage/storage.js'
-import { FOLDER_START, parseFolder } from './backup-folder.js'
 import { type AccountRef, type ListedBackup, listBackups } from './list.js'
 
 /** How a `<backup>` argument is written. */
@@ -10,7 +10,7 @@ export type SpecKind = 'latest' | 'id' | 'path' | 'url'
 export function specKind(spec: string): SpecKind {
   if (/^(s3|gs):\/\//.test(spec)) return 'url'
   if (spec === 'latest') return 'latest'
-  if (/^[0-9][0-9A-Za-z-]*$/.test(spec) || (parseFolder(spec) !== undefined && !spec.includes('/'))) return 'id'
+  if (/^[0-9][0-9A-Za-z-]*$/.test(spec) || (parseBackupFolder(spec) !== undefined && !spec.includes('/'))) return 'id'
   return 'path'
 }
 
@@ -31,7 +31,7 @@ export async function resolveBackup(
       hint: 'kfbackup list shows what is there; kfbackup run makes one.',
     })
   }
-  const id = parseFolder(spec)?.id ?? spec
+  const id = parseBackupFolder(spec)?.id ?? spec
   const matches = existing.filter((backup) => backup.id === id || (id.length >= 4 && backup.id.startsWith(id)))
   const exact = matches.filter((backup) => backup.id === id)
   const [only, ...more] = exact.length > 0 ? exact : matches
