@@ -50,6 +50,8 @@ export interface GoogleState {
   keepOf: ((request: Seen) => { bytes: number; after: 'reset' | 503 } | undefined) | undefined
   /** Bytes of a body that are sent before the connection breaks. */
   cutBodyAfter: ((request: Seen) => number | undefined) | undefined
+  /** Told of the bytes of content that are about to be sent. */
+  onSent: ((bytes: number) => void) | undefined
 }
 
 export interface Seen {
@@ -76,6 +78,7 @@ export async function googleServer(): Promise<GoogleServer> {
     fault: undefined,
     keepOf: undefined,
     cutBodyAfter: undefined,
+    onSent: undefined,
   }
   const seen: string[] = []
   const server = createServer((incoming, response) => {
@@ -179,6 +182,7 @@ export function sendContent(
   const body = content.subarray(start, end + 1)
   response.writeHead(range === null ? 200 : 206, { 'content-length': String(body.length), ...headers })
   const limit = state.cutBodyAfter?.(request)
+  state.onSent?.(Math.min(limit ?? body.length, body.length))
   if (limit === undefined) response.end(body)
   else response.write(body.subarray(0, limit), () => response.destroy())
   return true

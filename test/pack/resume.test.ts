@@ -197,6 +197,28 @@ describe('packing that is stopped', () => {
     expect(dataFiles(store)).toEqual(await whole)
   })
 
+  it('goes on with a warning where it may not remove them, but never beside a backup.json that would make it look whole', async () => {
+    const { store, workFolder } = workspace()
+    mkdirSync(join(store, FOLDER), { recursive: true })
+    for (const name of ['TransactionalData-0000.zip', 'Readme.txt']) writeFileSync(join(store, FOLDER, name), 'stale')
+    const storage = new FolderStorage(store)
+    storage.remove = async (path) => {
+      throw new StorageRefusedError(`No permission for s3:DeleteObject on ${path}.`, { code: 'E_STORAGE_PERMISSION' })
+    }
+    const attempt = { checkpoints: [] as PackCheckpoint[], warnings: [] as string[] }
+    await pack(fakeSource(ACCOUNT), { storage, workFolder }, { zipSizeBytes: 1e6 }, { attempt })
+    expect(dataFiles(store)).toEqual(await whole)
+    expect(attempt.warnings).toEqual([expect.stringMatching(/s3:DeleteObject.*none the worse/)])
+    const other = workspace()
+    mkdirSync(join(other.store, FOLDER), { recursive: true })
+    writeFileSync(join(other.store, FOLDER, 'backup.json'), 'stale')
+    const stuck = new FolderStorage(other.store)
+    stuck.remove = storage.remove
+    await expect(
+      pack(fakeSource(ACCOUNT), { storage: stuck, workFolder: other.workFolder }, { zipSizeBytes: 1e6 }),
+    ).rejects.toMatchObject({ code: 'E_STORAGE_PERMISSION' })
+  })
+
   it('makes no second backup when backup.json already stands there', async () => {
     const { store, workFolder } = workspace()
     const first = await pack(fakeSource(ACCOUNT), { storage: new FolderStorage(store), workFolder }, { zipSizeBytes: 1e6 })

@@ -13,7 +13,7 @@ import { flowsCsv } from '../../archive/flows-csv.js'
 import { PLAIN_FILES } from '../../archive/layout.js'
 import { readmeText } from '../../archive/readme.js'
 import { formatSha256Sums } from '../../archive/sha256sums.js'
-import { assertStored } from './destination.js'
+import { assertStored, endUnfinished } from './destination.js'
 import { partExtension } from './open-part.js'
 import type { PackSession } from './pack-session.js'
 import type { PackResult } from './pack-types.js'
@@ -28,7 +28,7 @@ export async function commitBackup(session: PackSession): Promise<PackResult> {
   files.push(await putFile(session, PLAIN_FILES.readme, [readme(session, parts)]))
   files.push(await putFile(session, PLAIN_FILES.sums, [formatSha256Sums([...parts, ...files])]))
   await assertStored(deps.storage, options.folder, [...parts, ...files], signal)
-  await deps.storage.cleanUploads?.(`${options.folder}/`, signal)
+  await endUnfinished(deps, options.folder, signal)
   const content = formatBackupJson(backupJson(session, parts, files))
   await putFile(session, PLAIN_FILES.backup, [content])
   return {

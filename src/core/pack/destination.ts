@@ -1,8 +1,9 @@
 import { hash } from 'node:crypto'
 import { type BackupJson, parseBackupJson } from '../../archive/backup-json.js'
 import { PLAIN_FILES } from '../../archive/layout.js'
-import { BackupError } from '../../errors.js'
+import { BackupError, StorageRefusedError } from '../../errors.js'
 import type { Storage } from '../../storage/storage.js'
+import type { Emit } from '../events.js'
 
 /** backup.json of a backup that stands whole at the destination. */
 export interface CommittedBackup {
@@ -47,10 +48,42 @@ async function sizes(storage: Storage, folder: string, signal: AbortSignal): Pro
 }
 
 /** Removes what an earlier process left in this backup's folder and no checkpoint knows; backup.json first, so that nothing looks whole meanwhile. */
-export async function removeLeftovers(storage: Storage, folder: string, known: ReadonlySet<string>, signal: AbortSignal): Promise<void> {
+export async function removeLeftovers(
+  { storage, emit }: CleaningDeps,
+  folder: string,
+  known: ReadonlySet<string>,
+  signal: AbortSignal,
+): Promise<void> {
   const names = [...(await sizes(storage, folder, signal)).keys()].filter((name) => !known.has(name))
-  names.sort((left, right) => Number(right === PLAIN_FILES.backup) - Number(left === PLAIN_FILES.backup))
-  for (const name of names) await storage.remove(`${folder}/${name}`, signal)
+  const remove = (name: string): Promise<void> => storage.remove(`${folder}/${name}`, signal)
+  if (names.includes(PLAIN_FILES.backup)) await remove(PLAIN_FILES.backup)
+  const others = names.filter((name) => name !== PLAIN_FILES.backup)
+  await cleanIfAllowed(emit, async () => {
+    for (const name of others) await remove(name)
+  })
+}
+
+/** Ends unfinished uploads in this backup's folder, so that nothing paid-for is left. */
+export async function endUnfinished({ storage, emit }: CleaningDeps, folder: string, signal: AbortSignal): Promise<void> {
+  await cleanIfAllowed(emit, async () => {
+    await storage.cleanUploads?.(`${folder}/`, signal)
+  })
+}
+
+interface CleaningDeps {
+  storage: Storage
+  emit: Emit
+}
+
+/** A key that may not delete is a wise one, and everything that is left gets replaced under its name: what it may not clean up is a warning. */
+async function cleanIfAllowed(emit: Emit, work: () => Promise<void>): Promise<void> {
+  try {
+    await work()
+  } catch (error) {
+    if (!(error instanceof StorageRefusedError) || error.code !== 'E_STORAGE_PERMISSION') throw error
+    const message = `What an interrupted run left at the destination could not be cleaned up: ${error.message} The backup is none the worse.`
+    emit({ type: 'warning', code: 'storage_cleaning', message })
+  }
 }
 
 /** Throws when a file that backup.json is about to name is not at the destination in its size. */

@@ -1,7 +1,7 @@
 import { UniqueNames } from '../../archive/unique-names.js'
 import { assertSameBackup, PACK_STAGES, type PackCheckpoint, type PackStage, startCheckpoint } from './checkpoint.js'
 import { commitBackup } from './commit-backup.js'
-import { findCommitted, removeLeftovers } from './destination.js'
+import { endUnfinished, findCommitted, removeLeftovers } from './destination.js'
 import { mapDiskError } from './disk-error.js'
 import { packFlow } from './pack-flow.js'
 import { packIndex } from './pack-index.js'
@@ -51,11 +51,12 @@ async function packAll(session: PackSession, source: PackSource): Promise<PackRe
 
 async function removeStale(session: PackSession): Promise<void> {
   const { deps, options, logs, signal } = session
-  const known = new Set<string>()
+  // A recovered part that did arrive is known by its SHA-256 and not sent again; one that did not is replaced.
+  const known = new Set<string>(session.recoveredFiles)
   for await (const part of logs.parts()) known.add(part.name)
-  await removeLeftovers(deps.storage, options.folder, known, signal)
+  await removeLeftovers(deps, options.folder, known, signal)
   // An unfinished upload may belong to a recovered part; then it is left to the commit.
-  if (session.recoveredFiles.length === 0) await deps.storage.cleanUploads?.(`${options.folder}/`, signal)
+  if (session.recoveredFiles.length === 0) await endUnfinished(deps, options.folder, signal)
 }
 
 const STAGES: Record<PackStage, (session: PackSession, source: PackSource) => Promise<void>> = {
