@@ -4,6 +4,7 @@ import { createServer, type IncomingMessage, type ServerResponse } from 'node:ht
 import type { AddressInfo } from 'node:net'
 import { type DriveEntry, driveRoutes } from './google-drive-routes.js'
 import { gcsRoutes } from './google-gcs-routes.js'
+import { signedRoute } from './google-signed-route.js'
 
 /**
  * A server on the loopback that follows what Google documents of Cloud Storage's JSON API, of Drive's v3 API and of the resumable upload protocol both share.
@@ -50,6 +51,8 @@ export interface GoogleState {
   keepOf: ((request: Seen) => { bytes: number; after: 'reset' | 503 } | undefined) | undefined
   /** Bytes of a body that are sent before the connection breaks. */
   cutBodyAfter: ((request: Seen) => number | undefined) | undefined
+  /** Public keys (PEM) of service accounts whose signed URLs are good, by their mail address. */
+  signers: Map<string, string>
   /** Told of the bytes of content that are about to be sent. */
   onSent: ((bytes: number) => void) | undefined
 }
@@ -78,6 +81,7 @@ export async function googleServer(): Promise<GoogleServer> {
     fault: undefined,
     keepOf: undefined,
     cutBodyAfter: undefined,
+    signers: new Map(),
     onSent: undefined,
   }
   const seen: string[] = []
@@ -91,6 +95,7 @@ export async function googleServer(): Promise<GoogleServer> {
       seen.push(`${request.method} ${url.pathname}`)
       if (state.fault?.(request, response)) return
       if (url.pathname === '/token' || url.pathname === '/sts') return token(response, state)
+      if (signedRoute(request, response, state)) return
       const bearer = /^Bearer (.+)$/.exec(String(incoming.headers.authorization ?? ''))?.[1] ?? ''
       if (state.tokens !== undefined && !state.tokens.has(bearer)) return failure(response, 401, 'authError', 'Invalid Credentials')
       for (const route of [sessionRoute, gcsRoutes, driveRoutes]) if (route(request, response, state)) return

@@ -214,9 +214,9 @@ describe('packing that is stopped', () => {
     writeFileSync(join(other.store, FOLDER, 'backup.json'), 'stale')
     const stuck = new FolderStorage(other.store)
     stuck.remove = storage.remove
-    await expect(
-      pack(fakeSource(ACCOUNT), { storage: stuck, workFolder: other.workFolder }, { zipSizeBytes: 1e6 }),
-    ).rejects.toMatchObject({ code: 'E_STORAGE_PERMISSION' })
+    await expect(pack(fakeSource(ACCOUNT), { storage: stuck, workFolder: other.workFolder }, { zipSizeBytes: 1e6 })).rejects.toMatchObject({
+      code: 'E_STORAGE_PERMISSION',
+    })
   })
 
   it('makes no second backup when backup.json already stands there', async () => {
