@@ -23,8 +23,8 @@ Kissflow refused the keys (13), or a flow is forbidden
 
 The storage refused (14)
   s3     the usual chain of the AWS SDK: environment, profile, role. "run"
-         needs s3:PutObject, s3:GetObject and s3:ListBucket; "prune" and
-         "doctor" also s3:DeleteObject. README has the table.
+         and "doctor" need s3:PutObject, s3:GetObject and s3:ListBucket,
+         "prune" also s3:DeleteObject. README has the table.
   gcs    keyFile, or the ambient credentials; storage.objects create, get,
          list, delete.
   drive  a service account sees only shared drives it is a member of; an

@@ -23,6 +23,8 @@ export interface S3Proxy {
   url: string
   seen: Seen[]
   actions: () => string[]
+  /** Bytes of all answers so far. */
+  bytesSent: () => number
   close: () => Promise<void>
 }
 
@@ -55,6 +57,7 @@ export function s3Refusal(response: ServerResponse, status: number, code: string
 export async function s3Proxy(upstream: string, options: S3ProxyOptions = {}): Promise<S3Proxy> {
   const target = new URL(upstream)
   const seen: Seen[] = []
+  let sentBytes = 0
   const server = createServer((incoming, response) => {
     const method = incoming.method ?? ''
     const record = { action: actionOf(method, incoming.url ?? '/'), method, path: incoming.url ?? '', headers: incoming.headers }
@@ -89,6 +92,9 @@ export async function s3Proxy(upstream: string, options: S3ProxyOptions = {}): P
         response.end()
         return
       }
+      answer.on('data', (chunk: Buffer) => {
+        sentBytes += chunk.length
+      })
       const limit = options.cutBodyAfter?.(record)
       if (limit === undefined) {
         answer.pipe(response)
@@ -110,6 +116,7 @@ export async function s3Proxy(upstream: string, options: S3ProxyOptions = {}): P
   return {
     url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
     seen,
+    bytesSent: () => sentBytes,
     actions: () => [...new Set(seen.map(({ action }) => action))].sort(),
     close: async () => {
       server.closeAllConnections()

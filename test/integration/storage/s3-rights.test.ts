@@ -76,7 +76,7 @@ async function resume(storage: S3Storage, path: string, checkpoint: Record<strin
 /** What each kind of work does to a destination, with the rights it needs and those it uses when it has them. README's table is this one. */
 const WORK: { name: string; needs: string[]; uses?: string[]; work: Work }[] = [
   {
-    name: 'a backup (run, demo, doctor): parts and small files',
+    name: 'a backup: parts and small files',
     needs: ['s3:GetObject', 's3:PutObject'],
     uses: ['s3:ListBucketMultipartUploads'],
     work: async (storage) => {

@@ -113,6 +113,8 @@ describe('backups of an account into S3', () => {
       expect(all.every(({ state }) => state === 'good')).toBe(true)
       await storage.close()
       expect(await uploadsIn(client, bucket)).toEqual([])
+      // What backup.json says is what the server holds, byte for byte.
+      expect(await ended(start(['verify', 'latest', '-q'], cwd))).toMatchObject({ code: 0, stderr: '' })
     } finally {
       await proxy.close()
     }
@@ -173,8 +175,17 @@ describe('backups of an account into S3', () => {
     const [backup] = await listBackups(storage, undefined, never)
     const url = `s3://${bucket}/acme/${backup!.folder}`
     expect(await ended(start(['verify', url, '-q'], cwd))).toMatchObject({ code: 0 })
-    expect(await ended(start(['extract', url, '--to', 'out', '--only', 'flows.csv', '-q'], cwd))).toMatchObject({ code: 0 })
-    expect(await readFile(join(cwd, 'out/flows.csv'), 'utf8')).toMatch(/^S\. No,/)
+    const proxy = await s3Proxy(endpoint)
+    const viaProxy = await home('ranges', { mode: 's3', url: `s3://${bucket}/acme`, endpoint: proxy.url })
+    // Ranges, not whole parts: the one with the large file has more than 25 MB.
+    expect(await ended(start(['list', `s3://${bucket}/acme`], viaProxy))).toMatchObject({ code: 0 })
+    expect(await ended(start(['extract', url, '--to', 'out', '--only', 'flows.csv', '-q'], viaProxy))).toMatchObject({ code: 0 })
+    expect(proxy.bytesSent()).toBeLessThan(2_000_000)
+    const named = ['extract', url, '--to', 'one', '--only', '**/Suppliers_A00.json', '-q']
+    expect(await ended(start(named, viaProxy))).toMatchObject({ code: 0 })
+    expect(proxy.bytesSent()).toBeLessThan(4_000_000)
+    await proxy.close()
+    expect(await readFile(join(viaProxy, 'out/flows.csv'), 'utf8')).toMatch(/^S\. No,/)
 
     await storage.remove(`${backup!.folder}/TransactionalData-0000.zip`, never)
     const found = await ended(start(['verify', 'latest', '--json'], cwd))

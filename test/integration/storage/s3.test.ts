@@ -379,7 +379,9 @@ describe('links and notes', () => {
     const storage = new S3Storage(base(), quick)
     expect(await storage.notes(never)).toEqual([])
     await client.send(new PutBucketVersioningCommand({ Bucket: bucket, VersioningConfiguration: { Status: 'Enabled' } }))
-    expect((await storage.notes(never))[0]).toMatch(/old versions/)
+    expect(await storage.notes(never)).toEqual([
+      { message: expect.stringMatching(/keeps old versions/), fix: expect.stringMatching(/lifecycle rule/) },
+    ])
     await store(storage, 'a/f', Buffer.from('x'))
     await storage.remove('a/f', never)
     expect(await paths(storage, '')).toEqual([])
