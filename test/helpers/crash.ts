@@ -15,6 +15,8 @@ export interface KillPlace {
   when: string
   phase: string
   nth: number
+  /** Killed while it took up an unfinished run: it had not made a call yet. */
+  resuming?: boolean
 }
 
 /** Runs until the chosen operation is reached, then kills: the process has said that it stands there, and does not move. */
@@ -180,6 +182,7 @@ function noteInFlight(
   report.inFlight.push(slots.size)
   for (const [key, slot] of slots) {
     if (before.slots.get(key) === slot) continue
+    report.interrupted.set(key, (report.interrupted.get(key) ?? 0) + 1)
     if (!seen.has(key)) report.neverArrived++
     else if (askedTwice.has(key)) report.unsure++
   }
@@ -222,6 +225,8 @@ export interface TrialReport {
   places: KillPlace[]
   /** Calls in flight at each kill, by the run's own notes. */
   inFlight: number[]
+  /** How often each of them was in flight, by the call's hash. */
+  interrupted: Map<string, number>
   summary: Record<string, unknown>
   /** By the sandbox's own log. */
   repeated: number
@@ -254,6 +259,8 @@ export interface CrashWorld {
   env?: NodeJS.ProcessEnv
   /** Lets every process run to its end: the trial must then fail. */
   leaveOutKills?: boolean
+  /** Spoils something after each kill: the trial must then fail. */
+  afterKill?: (workspace: Workspace) => void
   /** The account is in trouble: calls are made again for other reasons, too, and their numbers say nothing. */
   faults?: string
   options?: StartOptions
@@ -268,6 +275,7 @@ export async function crashTrial(world: CrashWorld, dice: Dice, kills: number): 
   const report: TrialReport = {
     places: [],
     inFlight: [],
+    interrupted: new Map(),
     summary: {},
     repeated: 0,
     neverArrived: 0,
@@ -289,10 +297,11 @@ export async function crashTrial(world: CrashWorld, dice: Dice, kills: number): 
         if (ended.code !== 0) report.problems.push(`a run that was not killed ended with ${ended.code}: ${ended.stderr}`)
         continue
       }
-      report.places.push(place)
+      report.places.push({ ...place, resuming: kill > 0 && place.phase === 'collect' && sandbox.log().length === before.calls })
       noteInFlight(workspace, { report, baseline }, before)
       for (const problem of problemsAtDestination(workspace, baseline))
         report.problems.push(`${problem}, killed at ${JSON.stringify(place)}`)
+      world.afterKill?.(workspace)
     }
     // Killed while cleaning up: that backup is made, and another run would make another.
     const isMade = last?.code !== 0 && isDone(workspace)
@@ -334,6 +343,11 @@ async function finish(
   if (calls < report.totalCalls || calls > report.totalCalls + report.neverArrived + report.unsure)
     problems.push(`${calls} API calls by the summary, ${report.totalCalls} by the account and ${unseen}`)
   if (told > most) problems.push(`${told} calls were repeated, ${most} were in flight at the kills`)
+  for (const [call, count] of callCounts(sandbox)) {
+    const again = count - Math.max(1, baseline.calls.get(call) ?? 1)
+    const interrupted = report.interrupted.get(keyOf(call)) ?? 0
+    if (again > interrupted) problems.push(`${call} was repeated ${again} times, and in flight at ${interrupted} kills`)
+  }
 }
 
 /** What the summary would have said of the calls, where the process was killed before it could say it. */
@@ -383,8 +397,14 @@ function leftovers(workspace: Workspace): string[] {
   return readdirSync(runs).flatMap((run) => readdirSync(join(runs, run)).filter((name) => !keeps.test(basename(name))))
 }
 
+/** Where a process was killed, in one word. */
+export function kindOfPlace({ phase, resuming }: KillPlace): string {
+  return resuming === true ? 'resume' : phase
+}
+
 /** One line for a report of a trial. */
 export function describeTrial({ places, repeated, neverArrived, summary, totalCalls }: TrialReport, baseline: Baseline): string {
-  const phases = ['collect', 'pack', 'commit'].map((phase) => `${places.filter((place) => place.phase === phase).length} ${phase}`)
+  const kinds = places.map(kindOfPlace)
+  const phases = ['collect', 'pack', 'commit', 'resume'].map((phase) => `${kinds.filter((kind) => kind === phase).length} ${phase}`)
   return `${places.length} kills (${phases.join(', ')}), calls repeated: ${summary['calls_repeated'] ?? 'nothing'} told, ${repeated} seen by the account, ${neverArrived} begun and never sent; ${totalCalls} calls, uninterrupted ${baseline.totalCalls}`
 }
