@@ -122,8 +122,8 @@ async function work(options: RunOptions, deps: RunDeps, place: Place, signal: Ab
     syncing = syncing.then(() => store.sync()).catch((error: unknown) => session?.halt(error))
   }, SYNC_EVERY_MS)
   try {
-    const onCallStart = (key: string): void => {
-      if (key !== 'probe') store.inFlight.begin(key)
+    const onCallStart = (key: string, request: string): void => {
+      if (key !== 'probe') store.inFlight.begin(key, request)
     }
     session = await openSession(
       options.account,
