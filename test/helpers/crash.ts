@@ -259,6 +259,8 @@ export interface CrashWorld {
   env?: NodeJS.ProcessEnv
   /** Lets every process run to its end: the trial must then fail. */
   leaveOutKills?: boolean
+  /** Where every process is killed, instead of at random. */
+  kill?: Omit<FsPlan, 'action'>
   /** Spoils something after each kill: the trial must then fail. */
   afterKill?: (workspace: Workspace) => void
   /** The account is in trouble: calls are made again for other reasons, too, and their numbers say nothing. */
@@ -287,7 +289,7 @@ export async function crashTrial(world: CrashWorld, dice: Dice, kills: number): 
     let last: Ended | undefined
     for (let kill = 0; kill < kills && last?.code !== 0 && !isDone(workspace); kill++) {
       const before = { slots: inFlight(workspace), calls: sandbox.log().length }
-      const point = nextPoint(dice, baseline, kill, kills)
+      const point = world.kill ?? nextPoint(dice, baseline, kill, kills)
       const { place, ended } =
         world.leaveOutKills === true
           ? { place: undefined, ended: await workspace.run(['run'], world.options) }

@@ -82,7 +82,8 @@ it.concurrent('Ctrl-C while every answer takes long: calls in flight are given u
       expect(next.summary).toMatchObject({ status: 'completed', resumed: true })
       const repeated = Number(next.summary?.['calls_repeated'])
       expect(repeated).toBeGreaterThanOrEqual(6)
-      expect(repeated).toBeLessThanOrEqual(8)
+      // Eight at a time, each of them perhaps behind a redirect, which is a call, too.
+      expect(repeated).toBeLessThanOrEqual(16)
       expect(next.summary?.['api_calls']).toBe(workspace.sandbox.stats().calls)
     },
     { latencyMs: 15 },
