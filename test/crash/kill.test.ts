@@ -1,8 +1,9 @@
 import { availableParallelism } from 'node:os'
 import { expect, it } from 'vitest'
 import { startSandbox } from '../../src/sandbox/server.js'
-import { type Baseline, crashTrial, describeTrial, kindOfPlace, makeBaseline, type TrialReport } from '../helpers/crash.js'
+import { type Baseline, crashTrial, describeTrial, makeBaseline, type TrialReport } from '../helpers/crash.js'
 import { makeDice } from '../helpers/dice.js'
+import { kindOfPlace } from '../helpers/kill-at.js'
 import { SMALL } from '../helpers/workspace.js'
 
 const POINTS = Number(process.env['KFBACKUP_CRASH_POINTS'] ?? 1000)

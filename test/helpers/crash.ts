@@ -1,73 +1,13 @@
-import { type ChildProcess, execFileSync } from 'node:child_process'
-import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { execFileSync } from 'node:child_process'
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { basename, join } from 'node:path'
-import { setImmediate as nextTurn } from 'node:timers/promises'
 import { crc32 } from 'node:zlib'
 import type { Sandbox } from '../../src/sandbox/server.js'
+import { type BackupContent, differences, type OpenBackup, readContent, unzipEntry } from './backup-content.js'
 import type { Dice } from './dice.js'
+import { type KillPlace, kindOfPlace, runAndKill } from './kill-at.js'
 import { sha256 } from './unpacked.js'
 import { type Ended, type FsPlan, makeWorkspace, type StartOptions, type Workspace } from './workspace.js'
-
-/** Where a killed process stood. */
-export interface KillPlace {
-  op: string
-  path: string
-  when: string
-  phase: string
-  nth: number
-  /** Killed while it took up an unfinished run: it had not made a call yet. */
-  resuming?: boolean
-}
-
-/** Runs until the chosen operation is reached, then kills: the process has said that it stands there, and does not move. */
-export async function runAndKill(
-  workspace: Workspace,
-  plan: Omit<FsPlan, 'action'>,
-  args: readonly string[] = ['run'],
-  options: StartOptions = {},
-): Promise<{ place: KillPlace | undefined; ended: Ended }> {
-  let place: KillPlace | undefined
-  const { ended } = workspace.start(args, {
-    ...options,
-    files: { ...plan, action: 'kill' },
-    onControl: (message, child) => {
-      if (message['at'] === undefined) return
-      place = message['at'] as KillPlace
-      void quiet(workspace.sandbox).then(() => child.kill('SIGKILL'))
-    },
-  })
-  return { ended: await ended, place }
-}
-
-/** Runs until the chosen operation is reached, does `meanwhile` while the process stands there, then lets it go on. */
-export async function runAndPause(
-  workspace: Workspace,
-  plan: Omit<FsPlan, 'action' | 'go'>,
-  meanwhile: (child: ChildProcess, place: KillPlace) => Promise<void> | void,
-  args: readonly string[] = ['run'],
-): Promise<{ place: KillPlace | undefined; ended: Ended }> {
-  let place: KillPlace | undefined
-  const go = join(workspace.folder, `go-${Date.now()}`)
-  const { ended } = workspace.start(args, {
-    files: { ...plan, action: 'pause', go },
-    onControl: (message, child) => {
-      if (message['at'] === undefined) return
-      place = message['at'] as KillPlace
-      void Promise.resolve(meanwhile(child, place)).finally(() => writeFileSync(go, ''))
-    },
-  })
-  return { ended: await ended, place }
-}
-
-/** Resolves when every call that a stopped process sent has arrived: a dying socket would take them along, and nobody could tell whether they were made. */
-async function quiet(sandbox: Sandbox): Promise<void> {
-  for (let calls = -1, same = 0; same < 10; ) {
-    const now = sandbox.log().length
-    same = now === calls ? same + 1 : 0
-    calls = now
-    await nextTurn()
-  }
-}
 
 /** What an uninterrupted run does and leaves. */
 export interface Baseline {
@@ -76,38 +16,6 @@ export interface Baseline {
   calls: Map<string, number>
   totalCalls: number
   content: BackupContent
-}
-
-/** Gives a folder with the same backup as plain ZIPs. */
-export type OpenBackup = (folder: string) => Promise<string>
-
-/** What two backups of the same account must have in common. */
-export interface BackupContent {
-  /** Name to SHA-256 of the data parts. */
-  parts: Map<string, string>
-  /** SHA-256 of what Index.zip holds, without what names the run or counts its calls. */
-  index: Record<string, string>
-}
-
-const DATA_PART = /^(?:TransactionalData-\d+|UserAndGroup|AuditLogs-\d+)\.zip$/
-
-function unzipEntry(zip: string, entry: string): string {
-  return execFileSync('unzip', ['-p', zip, entry], { encoding: 'utf8', maxBuffer: 1 << 28 })
-}
-
-/** Reads what backups of one account have in common; `open` turns an encrypted one into plain ZIPs first. */
-export async function readContent(folder: string, open: OpenBackup = (given) => Promise.resolve(given)): Promise<BackupContent> {
-  const backup = await open(folder)
-  const names = readdirSync(backup).filter((name) => DATA_PART.test(name))
-  const parts = new Map(names.map((name) => [name, sha256(readFileSync(join(backup, name)))]))
-  const zip = join(backup, 'Index.zip')
-  const index = Object.fromEntries(
-    ['flows.csv', 'entries.jsonl', 'records.jsonl', 'gaps.json'].map((entry) => [entry, sha256(unzipEntry(zip, entry))]),
-  )
-  const { packed, parts: listed, categories } = JSON.parse(unzipEntry(zip, 'manifest.json')) as Record<string, unknown>
-  // What the manifest lists is the parts as stored: an encrypted one has other bytes each time.
-  const partNames = (listed as { name: string }[]).map(({ name }) => name.replace(/\..*$/, ''))
-  return { parts, index: { ...index, manifest: sha256(JSON.stringify({ packed, partNames, categories })) } }
 }
 
 /** The calls the sandbox saw, by method and URL. */
@@ -382,26 +290,11 @@ async function problemsAtEnd(workspace: Workspace, { baseline, open }: CrashWorl
 /** Checks that other trials share. */
 export const crashChecks = { atDestination: problemsAtDestination, atEnd: problemsAtEnd, isDone }
 
-/** In what a backup differs from an uninterrupted run's. */
-export function differences(content: BackupContent, baseline: BackupContent): string[] {
-  const problems: string[] = []
-  for (const name of new Set([...content.parts.keys(), ...baseline.parts.keys()]))
-    if (content.parts.get(name) !== baseline.parts.get(name)) problems.push(`${name} differs from an uninterrupted run's`)
-  for (const [entry, hash] of Object.entries(baseline.index))
-    if (content.index[entry] !== hash) problems.push(`${entry} of Index.zip differs from an uninterrupted run's`)
-  return problems
-}
-
 /** What a finished run keeps in the state folder beyond its plan, logs and what `history show` reads. */
 function leftovers(workspace: Workspace): string[] {
   const keeps = /^(?:plan|status|manifest|gaps)\.json$|^events\.jsonl(?:\.1)?$/
   const runs = join(workspace.stateDir, 'runs')
   return readdirSync(runs).flatMap((run) => readdirSync(join(runs, run)).filter((name) => !keeps.test(basename(name))))
-}
-
-/** Where a process was killed, in one word. */
-export function kindOfPlace({ phase, resuming }: KillPlace): string {
-  return resuming === true ? 'resume' : phase
 }
 
 /** One line for a report of a trial. */

@@ -1,6 +1,8 @@
 import { existsSync, readdirSync } from 'node:fs'
 import { expect, it, vi } from 'vitest'
-import { type Baseline, callCounts, callsRepeated, differences, makeBaseline, readContent, runAndPause } from '../helpers/crash.js'
+import { differences, readContent } from '../helpers/backup-content.js'
+import { type Baseline, callCounts, callsRepeated, makeBaseline } from '../helpers/crash.js'
+import { runAndPause } from '../helpers/kill-at.js'
 import { onPty } from '../helpers/pty.js'
 import { BINARY, type Ended, untilCalls, type Workspace, withWorkspace } from '../helpers/workspace.js'
 

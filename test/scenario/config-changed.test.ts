@@ -1,7 +1,7 @@
 import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, it, vi } from 'vitest'
-import { runAndKill } from '../helpers/crash.js'
+import { runAndKill } from '../helpers/kill-at.js'
 import { type Ended, type Workspace, withWorkspace } from '../helpers/workspace.js'
 
 vi.setConfig({ testTimeout: 300_000, maxConcurrency: 3 })

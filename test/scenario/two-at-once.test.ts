@@ -1,7 +1,7 @@
 import { readdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, it, vi } from 'vitest'
-import { runAndKill, runAndPause } from '../helpers/crash.js'
+import { runAndKill, runAndPause } from '../helpers/kill-at.js'
 import { readJson, untilCalls, withWorkspace } from '../helpers/workspace.js'
 
 vi.setConfig({ testTimeout: 300_000, maxConcurrency: 3 })

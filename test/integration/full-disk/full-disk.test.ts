@@ -4,7 +4,9 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, afterEach, beforeAll, expect, it } from 'vitest'
 import { type Sandbox, startSandbox } from '../../../src/sandbox/server.js'
-import { type Baseline, differences, makeBaseline, readContent, runAndKill } from '../../helpers/crash.js'
+import { differences, readContent } from '../../helpers/backup-content.js'
+import { type Baseline, makeBaseline } from '../../helpers/crash.js'
+import { runAndKill } from '../../helpers/kill-at.js'
 import { makeWorkspace, SMALL, type Workspace } from '../../helpers/workspace.js'
 
 /** Why a small filesystem cannot be made here; undefined when it can. */
