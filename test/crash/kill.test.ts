@@ -1,7 +1,7 @@
 import { availableParallelism } from 'node:os'
 import { expect, it } from 'vitest'
 import { startSandbox } from '../../src/sandbox/server.js'
-import { type Baseline, crashTrial, describeTrial, makeBaseline, type TrialReport } from '../helpers/crash.js'
+import { type Baseline, crashTrial, describeTrial, interruptedCalls, makeBaseline, type TrialReport } from '../helpers/crash.js'
 import { makeDice } from '../helpers/dice.js'
 import { kindOfPlace } from '../helpers/kill-at.js'
 import { SMALL } from '../helpers/workspace.js'
@@ -18,7 +18,8 @@ interface Figures {
   kills: Record<string, number>
   told: number
   seen: number
-  inFlight: number
+  interrupted: number
+  unanswered: number
   problems: string[]
 }
 
@@ -41,7 +42,8 @@ function note(figures: Figures, trial: number, { report, baseline }: { report: T
   for (const kind of report.places.map(kindOfPlace)) figures.kills[kind] = (figures.kills[kind] ?? 0) + 1
   figures.told += Number(report.summary['calls_repeated'])
   figures.seen += report.repeated
-  figures.inFlight += report.inFlight.reduce((sum, count) => sum + count, 0)
+  figures.interrupted += interruptedCalls(report)
+  figures.unanswered += report.inFlight.reduce((sum, count) => sum + count, 0)
   for (const problem of report.problems) figures.problems.push(`KFBACKUP_CRASH_SEED=${SEED} KFBACKUP_CRASH_TRIAL=${trial}: ${problem}`)
   console.log(`trial ${trial}: ${describeTrial(report, baseline)}`)
 }
@@ -51,7 +53,7 @@ function killsOf({ kills }: Figures): number {
 }
 
 it(`killed at ${POINTS} random points, a run always ends with the backup of an uninterrupted one (KFBACKUP_CRASH_SEED=${SEED})`, async () => {
-  const figures: Figures = { trials: 0, kills: {}, told: 0, seen: 0, inFlight: 0, problems: [] }
+  const figures: Figures = { trials: 0, kills: {}, told: 0, seen: 0, interrupted: 0, unanswered: 0, problems: [] }
   const startedMs = performance.now()
   let trial = ONLY === undefined ? 0 : Number(ONLY)
   const next = (): number | undefined => {

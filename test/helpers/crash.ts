@@ -131,9 +131,9 @@ function problemsOfCommitted(folder: string): string[] {
 export interface TrialReport {
   /** Every place at which a process was really killed. */
   places: KillPlace[]
-  /** Calls in flight at each kill, by the run's own notes. */
+  /** Calls without a saved answer at each kill, by the run's own notes. */
   inFlight: number[]
-  /** How often each of them was in flight, by the call's hash. */
+  /** How often each call was interrupted by a kill, by its hash. */
   interrupted: Map<string, number>
   summary: Record<string, unknown>
   /** By the sandbox's own log. */
@@ -244,7 +244,7 @@ async function finish(
   )
   if (world.faults !== undefined) return
   const told = Number(report.summary['calls_repeated'])
-  const most = report.inFlight.reduce((sum, count) => sum + count, 0)
+  const most = interruptedCalls(report)
   const unseen = `${report.neverArrived} to ${report.neverArrived + report.unsure} that never reached it`
   const least = report.repeated + report.neverArrived
   if (told < least || told > least + report.unsure)
@@ -258,6 +258,11 @@ async function finish(
     const interrupted = report.interrupted.get(keyOf(call)) ?? 0
     if (again > interrupted) problems.push(`${call} was repeated ${again} times, and in flight at ${interrupted} kills`)
   }
+}
+
+/** Calls that a kill interrupted, each as often as it did: fewer than those without an answer at the kills, where one may wait for several processes. */
+export function interruptedCalls({ interrupted }: TrialReport): number {
+  return [...interrupted.values()].reduce((sum, times) => sum + times, 0)
 }
 
 /** What the summary would have said of the calls, where the process was killed before it could say it. */
