@@ -25,8 +25,8 @@ export interface ClientDeps {
   now: () => number
   /** Aborts calls in flight: later than the run's own signal, so that they may finish and be saved. */
   abortInFlight: AbortSignal
-  /** Before each request to the account; `key` names the call, the same in every process. */
-  onCallStart?: (key: string) => void
+  /** Before each request to the account; `key` names the call, `request` what is sent, which a redirect makes another. The same in every process. */
+  onCallStart?: (key: string, request: string) => void
   /** After a request that came to nothing: whoever makes the call again repeats no answer. Not called for one that was aborted. */
   onCallFailed?: (key: string) => void
 }
@@ -116,11 +116,12 @@ export class KissflowClient {
     path: string,
     options: { method?: 'GET' | 'POST'; body?: string | undefined; accept?: string } = {},
   ): Promise<WireResponse> {
+    const method = options.method ?? 'GET'
     this.apiCalls++
-    this.deps.onCallStart?.(name)
+    this.deps.onCallStart?.(name, `${method} ${path}`)
     const headers: Record<string, string> = { ...this.authHeaders(), accept: options.accept ?? 'application/json' }
     if (options.body !== undefined) headers['content-type'] = 'application/json'
-    const request = { method: options.method ?? 'GET', headers, body: options.body }
+    const request = { method, headers, body: options.body }
     return this.checkStatus(name, await this.deps.transport.request({ origin: this.origin, path }, request, this.deps.abortInFlight))
   }
 

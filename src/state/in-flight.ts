@@ -31,6 +31,8 @@ export class InFlight {
   private readonly slots = new Map<string, number>()
   private readonly free: number[] = []
   private used = 0
+  /** Requests beyond its own that a call has led to: redirects within the account. */
+  private readonly hops = new Map<string, Set<string>>()
   /** Calls of earlier processes that ended before their answer was saved, and were not made again yet. */
   private readonly lost = new Set<string>()
   /** Calls made again so far because an earlier process ended too soon. */
@@ -50,9 +52,11 @@ export class InFlight {
     return this.lost.size
   }
 
-  begin(call: string): void {
-    const bytes = digest(call)
+  /** Notes a request before it is sent; `request` is another than the call itself where a redirect led to it. */
+  begin(call: string, request = call): void {
+    const bytes = digest(request)
     const key = bytes.toString('hex')
+    if (request !== call) this.hops.set(call, (this.hops.get(call) ?? new Set()).add(key))
     if (this.lost.delete(key)) this.repeated++
     const slot = this.slots.get(key) ?? this.free.pop() ?? this.used++
     this.slots.set(key, slot)
@@ -64,18 +68,24 @@ export class InFlight {
     writeFully(this.fd, content, slot * SLOT_BYTES)
   }
 
+  /** The call's answer is saved, or nobody asks for it again. */
   end(call: string): void {
-    const key = digest(call).toString('hex')
+    this.release(digest(call).toString('hex'))
+    for (const key of this.hops.get(call) ?? []) this.release(key)
+    this.hops.delete(call)
+  }
+
+  close(): void {
+    closeSync(this.fd)
+  }
+
+  private release(key: string): void {
     const slot = this.slots.get(key)
     if (slot === undefined) return
     this.slots.delete(key)
     this.lost.delete(key)
     this.free.push(slot)
     writeFully(this.fd, FREE, slot * SLOT_BYTES)
-  }
-
-  close(): void {
-    closeSync(this.fd)
   }
 
   private take(bytes: Buffer): void {

@@ -1,8 +1,9 @@
 import { availableParallelism } from 'node:os'
 import { expect, it } from 'vitest'
 import { startSandbox } from '../../src/sandbox/server.js'
-import { type Baseline, crashTrial, describeTrial, makeBaseline, type TrialReport } from '../helpers/crash.js'
+import { type Baseline, crashTrial, describeTrial, interruptedCalls, makeBaseline, type TrialReport } from '../helpers/crash.js'
 import { makeDice } from '../helpers/dice.js'
+import { kindOfPlace } from '../helpers/kill-at.js'
 import { SMALL } from '../helpers/workspace.js'
 
 const POINTS = Number(process.env['KFBACKUP_CRASH_POINTS'] ?? 1000)
@@ -17,7 +18,8 @@ interface Figures {
   kills: Record<string, number>
   told: number
   seen: number
-  inFlight: number
+  interrupted: number
+  unanswered: number
   problems: string[]
 }
 
@@ -37,10 +39,11 @@ async function lane(figures: Figures, next: () => number | undefined): Promise<v
 
 function note(figures: Figures, trial: number, { report, baseline }: { report: TrialReport; baseline: Baseline }): void {
   figures.trials++
-  for (const { phase } of report.places) figures.kills[phase] = (figures.kills[phase] ?? 0) + 1
+  for (const kind of report.places.map(kindOfPlace)) figures.kills[kind] = (figures.kills[kind] ?? 0) + 1
   figures.told += Number(report.summary['calls_repeated'])
   figures.seen += report.repeated
-  figures.inFlight += report.inFlight.reduce((sum, count) => sum + count, 0)
+  figures.interrupted += interruptedCalls(report)
+  figures.unanswered += report.inFlight.reduce((sum, count) => sum + count, 0)
   for (const problem of report.problems) figures.problems.push(`KFBACKUP_CRASH_SEED=${SEED} KFBACKUP_CRASH_TRIAL=${trial}: ${problem}`)
   console.log(`trial ${trial}: ${describeTrial(report, baseline)}`)
 }
@@ -50,7 +53,8 @@ function killsOf({ kills }: Figures): number {
 }
 
 it(`killed at ${POINTS} random points, a run always ends with the backup of an uninterrupted one (KFBACKUP_CRASH_SEED=${SEED})`, async () => {
-  const figures: Figures = { trials: 0, kills: {}, told: 0, seen: 0, inFlight: 0, problems: [] }
+  const figures: Figures = { trials: 0, kills: {}, told: 0, seen: 0, interrupted: 0, unanswered: 0, problems: [] }
+  const startedMs = performance.now()
   let trial = ONLY === undefined ? 0 : Number(ONLY)
   const next = (): number | undefined => {
     if (ONLY !== undefined) return trial === Number(ONLY) ? trial++ : undefined
@@ -58,13 +62,14 @@ it(`killed at ${POINTS} random points, a run always ends with the backup of an u
   }
   const lanes = ONLY === undefined ? Math.min(4, availableParallelism()) : 1
   await Promise.all(Array.from({ length: lanes }, () => lane(figures, next)))
-  console.log(`seed ${SEED}: ${JSON.stringify({ ...figures, points: killsOf(figures) })}`)
+  const seconds = Math.round((performance.now() - startedMs) / 1000)
+  console.log(`seed ${SEED}: ${JSON.stringify({ points: killsOf(figures), ...figures, seconds })}`)
   expect(figures.problems).toEqual([])
   if (ONLY === undefined) expect(killsOf(figures)).toBeGreaterThanOrEqual(POINTS)
 })
 
 it('a run of some size killed eight times makes at most 1.02 times the calls of an uninterrupted one', async () => {
-  const sandbox = await startSandbox({ ...SMALL, items: 2400, users: 150, recordCalls: true })
+  const sandbox = await startSandbox({ ...SMALL, items: 5000, users: 150, recordCalls: true })
   try {
     const baseline = await makeBaseline(sandbox, {})
     const report = await crashTrial({ sandbox, config: {}, baseline }, makeDice(SEED), KILLS)

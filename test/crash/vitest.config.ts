@@ -13,5 +13,6 @@ export default defineConfig({
     retry: process.env['CI'] === undefined ? 0 : 1,
     ...reporters('crash'),
     globalSetup: ['test/helpers/build-once.ts'],
+    setupFiles: ['test/helpers/no-vacuous-match.ts'],
   },
 })

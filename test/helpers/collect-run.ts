@@ -97,8 +97,8 @@ export async function collectRun(run: CollectRun): Promise<Collected> {
     ...run.account,
     ...(run.endpoints === undefined ? {} : { endpoints: run.endpoints }),
     concurrency: options.concurrency,
-    onCallStart: (key) => {
-      if (key !== 'probe') store.inFlight.begin(key)
+    onCallStart: (key, request) => {
+      if (key !== 'probe') store.inFlight.begin(key, request)
       if (++calls === run.stopAfterCalls) {
         stop.abort(new Error('stopped by the test'))
         live.abort.abort(stop.signal.reason)

@@ -1,71 +1,13 @@
-import { type ChildProcess, execFileSync } from 'node:child_process'
-import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { execFileSync } from 'node:child_process'
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { basename, join } from 'node:path'
-import { setImmediate as nextTurn } from 'node:timers/promises'
 import { crc32 } from 'node:zlib'
 import type { Sandbox } from '../../src/sandbox/server.js'
+import { type BackupContent, differences, type OpenBackup, readContent, unzipEntry } from './backup-content.js'
 import type { Dice } from './dice.js'
+import { type KillPlace, kindOfPlace, runAndKill } from './kill-at.js'
 import { sha256 } from './unpacked.js'
 import { type Ended, type FsPlan, makeWorkspace, type StartOptions, type Workspace } from './workspace.js'
-
-/** Where a killed process stood. */
-export interface KillPlace {
-  op: string
-  path: string
-  when: string
-  phase: string
-  nth: number
-}
-
-/** Runs until the chosen operation is reached, then kills: the process has said that it stands there, and does not move. */
-export async function runAndKill(
-  workspace: Workspace,
-  plan: Omit<FsPlan, 'action'>,
-  args: readonly string[] = ['run'],
-  options: StartOptions = {},
-): Promise<{ place: KillPlace | undefined; ended: Ended }> {
-  let place: KillPlace | undefined
-  const { ended } = workspace.start(args, {
-    ...options,
-    files: { ...plan, action: 'kill' },
-    onControl: (message, child) => {
-      if (message['at'] === undefined) return
-      place = message['at'] as KillPlace
-      void quiet(workspace.sandbox).then(() => child.kill('SIGKILL'))
-    },
-  })
-  return { ended: await ended, place }
-}
-
-/** Runs until the chosen operation is reached, does `meanwhile` while the process stands there, then lets it go on. */
-export async function runAndPause(
-  workspace: Workspace,
-  plan: Omit<FsPlan, 'action' | 'go'>,
-  meanwhile: (child: ChildProcess, place: KillPlace) => Promise<void> | void,
-  args: readonly string[] = ['run'],
-): Promise<{ place: KillPlace | undefined; ended: Ended }> {
-  let place: KillPlace | undefined
-  const go = join(workspace.folder, `go-${Date.now()}`)
-  const { ended } = workspace.start(args, {
-    files: { ...plan, action: 'pause', go },
-    onControl: (message, child) => {
-      if (message['at'] === undefined) return
-      place = message['at'] as KillPlace
-      void Promise.resolve(meanwhile(child, place)).finally(() => writeFileSync(go, ''))
-    },
-  })
-  return { ended: await ended, place }
-}
-
-/** Resolves when every call that a stopped process sent has arrived: a dying socket would take them along, and nobody could tell whether they were made. */
-async function quiet(sandbox: Sandbox): Promise<void> {
-  for (let calls = -1, same = 0; same < 10; ) {
-    const now = sandbox.log().length
-    same = now === calls ? same + 1 : 0
-    calls = now
-    await nextTurn()
-  }
-}
 
 /** What an uninterrupted run does and leaves. */
 export interface Baseline {
@@ -74,38 +16,6 @@ export interface Baseline {
   calls: Map<string, number>
   totalCalls: number
   content: BackupContent
-}
-
-/** Gives a folder with the same backup as plain ZIPs. */
-export type OpenBackup = (folder: string) => Promise<string>
-
-/** What two backups of the same account must have in common. */
-export interface BackupContent {
-  /** Name to SHA-256 of the data parts. */
-  parts: Map<string, string>
-  /** SHA-256 of what Index.zip holds, without what names the run or counts its calls. */
-  index: Record<string, string>
-}
-
-const DATA_PART = /^(?:TransactionalData-\d+|UserAndGroup|AuditLogs-\d+)\.zip$/
-
-function unzipEntry(zip: string, entry: string): string {
-  return execFileSync('unzip', ['-p', zip, entry], { encoding: 'utf8', maxBuffer: 1 << 28 })
-}
-
-/** Reads what backups of one account have in common; `open` turns an encrypted one into plain ZIPs first. */
-export async function readContent(folder: string, open: OpenBackup = (given) => Promise.resolve(given)): Promise<BackupContent> {
-  const backup = await open(folder)
-  const names = readdirSync(backup).filter((name) => DATA_PART.test(name))
-  const parts = new Map(names.map((name) => [name, sha256(readFileSync(join(backup, name)))]))
-  const zip = join(backup, 'Index.zip')
-  const index = Object.fromEntries(
-    ['flows.csv', 'entries.jsonl', 'records.jsonl', 'gaps.json'].map((entry) => [entry, sha256(unzipEntry(zip, entry))]),
-  )
-  const { packed, parts: listed, categories } = JSON.parse(unzipEntry(zip, 'manifest.json')) as Record<string, unknown>
-  // What the manifest lists is the parts as stored: an encrypted one has other bytes each time.
-  const partNames = (listed as { name: string }[]).map(({ name }) => name.replace(/\..*$/, ''))
-  return { parts, index: { ...index, manifest: sha256(JSON.stringify({ packed, partNames, categories })) } }
 }
 
 /** The calls the sandbox saw, by method and URL. */
@@ -180,6 +90,7 @@ function noteInFlight(
   report.inFlight.push(slots.size)
   for (const [key, slot] of slots) {
     if (before.slots.get(key) === slot) continue
+    report.interrupted.set(key, (report.interrupted.get(key) ?? 0) + 1)
     if (!seen.has(key)) report.neverArrived++
     else if (askedTwice.has(key)) report.unsure++
   }
@@ -220,8 +131,10 @@ function problemsOfCommitted(folder: string): string[] {
 export interface TrialReport {
   /** Every place at which a process was really killed. */
   places: KillPlace[]
-  /** Calls in flight at each kill, by the run's own notes. */
+  /** Calls without a saved answer at each kill, by the run's own notes. */
   inFlight: number[]
+  /** How often each call was interrupted by a kill, by its hash. */
+  interrupted: Map<string, number>
   summary: Record<string, unknown>
   /** By the sandbox's own log. */
   repeated: number
@@ -254,6 +167,10 @@ export interface CrashWorld {
   env?: NodeJS.ProcessEnv
   /** Lets every process run to its end: the trial must then fail. */
   leaveOutKills?: boolean
+  /** Where every process is killed, instead of at random. */
+  kill?: Omit<FsPlan, 'action'>
+  /** Spoils something after each kill: the trial must then fail. */
+  afterKill?: (workspace: Workspace) => void
   /** The account is in trouble: calls are made again for other reasons, too, and their numbers say nothing. */
   faults?: string
   options?: StartOptions
@@ -268,6 +185,7 @@ export async function crashTrial(world: CrashWorld, dice: Dice, kills: number): 
   const report: TrialReport = {
     places: [],
     inFlight: [],
+    interrupted: new Map(),
     summary: {},
     repeated: 0,
     neverArrived: 0,
@@ -279,7 +197,7 @@ export async function crashTrial(world: CrashWorld, dice: Dice, kills: number): 
     let last: Ended | undefined
     for (let kill = 0; kill < kills && last?.code !== 0 && !isDone(workspace); kill++) {
       const before = { slots: inFlight(workspace), calls: sandbox.log().length }
-      const point = nextPoint(dice, baseline, kill, kills)
+      const point = world.kill ?? nextPoint(dice, baseline, kill, kills)
       const { place, ended } =
         world.leaveOutKills === true
           ? { place: undefined, ended: await workspace.run(['run'], world.options) }
@@ -289,10 +207,11 @@ export async function crashTrial(world: CrashWorld, dice: Dice, kills: number): 
         if (ended.code !== 0) report.problems.push(`a run that was not killed ended with ${ended.code}: ${ended.stderr}`)
         continue
       }
-      report.places.push(place)
+      report.places.push({ ...place, resuming: kill > 0 && place.phase === 'collect' && sandbox.log().length === before.calls })
       noteInFlight(workspace, { report, baseline }, before)
       for (const problem of problemsAtDestination(workspace, baseline))
         report.problems.push(`${problem}, killed at ${JSON.stringify(place)}`)
+      world.afterKill?.(workspace)
     }
     // Killed while cleaning up: that backup is made, and another run would make another.
     const isMade = last?.code !== 0 && isDone(workspace)
@@ -325,7 +244,7 @@ async function finish(
   )
   if (world.faults !== undefined) return
   const told = Number(report.summary['calls_repeated'])
-  const most = report.inFlight.reduce((sum, count) => sum + count, 0)
+  const most = interruptedCalls(report)
   const unseen = `${report.neverArrived} to ${report.neverArrived + report.unsure} that never reached it`
   const least = report.repeated + report.neverArrived
   if (told < least || told > least + report.unsure)
@@ -334,6 +253,16 @@ async function finish(
   if (calls < report.totalCalls || calls > report.totalCalls + report.neverArrived + report.unsure)
     problems.push(`${calls} API calls by the summary, ${report.totalCalls} by the account and ${unseen}`)
   if (told > most) problems.push(`${told} calls were repeated, ${most} were in flight at the kills`)
+  for (const [call, count] of callCounts(sandbox)) {
+    const again = count - Math.max(1, baseline.calls.get(call) ?? 1)
+    const interrupted = report.interrupted.get(keyOf(call)) ?? 0
+    if (again > interrupted) problems.push(`${call} was repeated ${again} times, and in flight at ${interrupted} kills`)
+  }
+}
+
+/** Calls that a kill interrupted, each as often as it did: fewer than those without an answer at the kills, where one may wait for several processes. */
+export function interruptedCalls({ interrupted }: TrialReport): number {
+  return [...interrupted.values()].reduce((sum, times) => sum + times, 0)
 }
 
 /** What the summary would have said of the calls, where the process was killed before it could say it. */
@@ -366,16 +295,6 @@ async function problemsAtEnd(workspace: Workspace, { baseline, open }: CrashWorl
 /** Checks that other trials share. */
 export const crashChecks = { atDestination: problemsAtDestination, atEnd: problemsAtEnd, isDone }
 
-/** In what a backup differs from an uninterrupted run's. */
-export function differences(content: BackupContent, baseline: BackupContent): string[] {
-  const problems: string[] = []
-  for (const name of new Set([...content.parts.keys(), ...baseline.parts.keys()]))
-    if (content.parts.get(name) !== baseline.parts.get(name)) problems.push(`${name} differs from an uninterrupted run's`)
-  for (const [entry, hash] of Object.entries(baseline.index))
-    if (content.index[entry] !== hash) problems.push(`${entry} of Index.zip differs from an uninterrupted run's`)
-  return problems
-}
-
 /** What a finished run keeps in the state folder beyond its plan, logs and what `history show` reads. */
 function leftovers(workspace: Workspace): string[] {
   const keeps = /^(?:plan|status|manifest|gaps)\.json$|^events\.jsonl(?:\.1)?$/
@@ -385,6 +304,7 @@ function leftovers(workspace: Workspace): string[] {
 
 /** One line for a report of a trial. */
 export function describeTrial({ places, repeated, neverArrived, summary, totalCalls }: TrialReport, baseline: Baseline): string {
-  const phases = ['collect', 'pack', 'commit'].map((phase) => `${places.filter((place) => place.phase === phase).length} ${phase}`)
+  const kinds = places.map(kindOfPlace)
+  const phases = ['collect', 'pack', 'commit', 'resume'].map((phase) => `${kinds.filter((kind) => kind === phase).length} ${phase}`)
   return `${places.length} kills (${phases.join(', ')}), calls repeated: ${summary['calls_repeated'] ?? 'nothing'} told, ${repeated} seen by the account, ${neverArrived} begun and never sent; ${totalCalls} calls, uninterrupted ${baseline.totalCalls}`
 }

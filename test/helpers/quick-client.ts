@@ -40,7 +40,7 @@ export async function quickClient(options: {
   accessKeySecret?: string
   endpoints?: Record<string, string>
   concurrency?: number
-  onCallStart?: (key: string) => void
+  onCallStart?: (key: string, request: string) => void
 }): Promise<QuickClient> {
   const { concurrency = 4 } = options
   const transport = await createTransport({
@@ -79,9 +79,9 @@ export async function quickClient(options: {
       caller,
       now: clock.now,
       abortInFlight: abort.signal,
-      onCallStart: (key) => {
+      onCallStart: (key, request) => {
         begun.push(key)
-        options.onCallStart?.(key)
+        options.onCallStart?.(key, request)
       },
     },
   )

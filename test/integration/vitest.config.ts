@@ -13,5 +13,6 @@ export default defineConfig({
     retry: process.env['CI'] === undefined ? 0 : 2,
     ...reporters('integration'),
     globalSetup: ['test/helpers/build-once.ts'],
+    setupFiles: ['test/helpers/no-vacuous-match.ts'],
   },
 })

@@ -2,7 +2,9 @@ import { chmodSync, cpSync, mkdirSync, readdirSync, readFileSync, rmSync, trunca
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, it, vi } from 'vitest'
 import { type Sandbox, startSandbox } from '../../src/sandbox/server.js'
-import { type Baseline, differences, makeBaseline, readContent, runAndKill } from '../helpers/crash.js'
+import { differences, readContent } from '../helpers/backup-content.js'
+import { type Baseline, makeBaseline } from '../helpers/crash.js'
+import { runAndKill } from '../helpers/kill-at.js'
 import { type Ended, makeWorkspace, SMALL, type Workspace, withWorkspace } from '../helpers/workspace.js'
 
 vi.setConfig({ testTimeout: 300_000, maxConcurrency: 3 })

@@ -1,6 +1,8 @@
 import { existsSync, readdirSync } from 'node:fs'
 import { expect, it, vi } from 'vitest'
-import { type Baseline, callCounts, callsRepeated, differences, makeBaseline, readContent, runAndPause } from '../helpers/crash.js'
+import { differences, readContent } from '../helpers/backup-content.js'
+import { type Baseline, callCounts, callsRepeated, makeBaseline } from '../helpers/crash.js'
+import { runAndPause } from '../helpers/kill-at.js'
 import { onPty } from '../helpers/pty.js'
 import { BINARY, type Ended, untilCalls, type Workspace, withWorkspace } from '../helpers/workspace.js'
 
@@ -82,7 +84,8 @@ it.concurrent('Ctrl-C while every answer takes long: calls in flight are given u
       expect(next.summary).toMatchObject({ status: 'completed', resumed: true })
       const repeated = Number(next.summary?.['calls_repeated'])
       expect(repeated).toBeGreaterThanOrEqual(6)
-      expect(repeated).toBeLessThanOrEqual(8)
+      // Eight at a time, each of them perhaps behind a redirect, which is a call, too.
+      expect(repeated).toBeLessThanOrEqual(16)
       expect(next.summary?.['api_calls']).toBe(workspace.sandbox.stats().calls)
     },
     { latencyMs: 15 },

@@ -1,7 +1,7 @@
 import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, it, vi } from 'vitest'
-import { runAndKill } from '../helpers/crash.js'
+import { runAndKill } from '../helpers/kill-at.js'
 import { type Ended, type Workspace, withWorkspace } from '../helpers/workspace.js'
 
 vi.setConfig({ testTimeout: 300_000, maxConcurrency: 3 })
@@ -112,10 +112,16 @@ it.concurrent('an unfinished run older than resume.within is kept aside', async 
 
 it.concurrent('a continued run says what it continues with, and a changed accept counts from then on', async () => {
   await withWorkspace({ faults: 'missing=audit' }, async (workspace) => {
-    await unfinished(workspace)
+    const id = await unfinished(workspace)
+    const path = join(workspace.stateDir, 'runs', id, 'plan.json')
+    writeFileSync(path, JSON.stringify({ ...workspace.plan(id), createdAtMs: Date.now() - 3_600_000 }))
     workspace.configure({ accept: ['auditLogs'] })
     const next = await workspace.run()
     expect(next.summary).toMatchObject({ status: 'completed', resumed: true, gaps: 0, exit_code: 0 })
+    // Told for the run as a whole, from its first start, here and in the history.
+    const [listed] = (await workspace.run(['history'])).lines
+    expect(Number(next.summary?.['duration_seconds'])).toBeGreaterThanOrEqual(3600)
+    expect(Math.abs(Number(next.summary?.['duration_seconds']) - Number(listed?.['duration_seconds']))).toBeLessThanOrEqual(2)
     const log = readFileSync(join(workspace.stateDir, 'runs', String(next.summary?.['backup_id']), 'events.jsonl'), 'utf8')
     expect(log).toMatch(/"type":"run-started".*"resumed":\{"recordsDone":\d+,.*"callsSaved":\d\d+/)
   })

@@ -1,11 +1,13 @@
-import { readFileSync } from 'node:fs'
+import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { generateIdentity, identityToRecipient } from 'age-encryption'
 import { afterAll, beforeAll, expect, it, vi } from 'vitest'
 import { type Sandbox, startSandbox } from '../../src/sandbox/server.js'
-import { type Baseline, crashTrial, describeTrial, differences, makeBaseline, readContent, runAndKill } from '../helpers/crash.js'
+import { differences, readContent } from '../helpers/backup-content.js'
+import { type Baseline, crashTrial, describeTrial, makeBaseline } from '../helpers/crash.js'
 import { openWithAge, openWithOpenssl } from '../helpers/decrypt.js'
 import { makeDice } from '../helpers/dice.js'
+import { runAndKill } from '../helpers/kill-at.js'
 import { compareWithTruth } from '../helpers/truth-diff.js'
 import { readUnpacked, unzipAll } from '../helpers/unpacked.js'
 import { FAST_TIME, makeWorkspace, SMALL, type Workspace, withWorkspace } from '../helpers/workspace.js'
@@ -55,6 +57,21 @@ it.each([0, 1, 2])(
 it('without the kills the same trial fails: it would notice that it proves nothing', async () => {
   const report = await crashTrial({ sandbox, config: CONFIG, baseline, leaveOutKills: true }, makeDice(SEED), 1)
   expect(report.problems).toEqual(['no process was killed: this trial proves nothing'])
+})
+
+it('a run that asks again for answers it had saved fails the trial, each such call by name', async () => {
+  const forget = (workspace: Workspace): void => {
+    const path = join(workspace.stateDir, 'runs', workspace.runs()[0] ?? '', 'journal.jsonl')
+    const lines = readFileSync(path, 'utf8').split('\n')
+    writeFileSync(path, `${lines.slice(0, Math.floor(lines.length / 2)).join('\n')}\n`)
+  }
+  const kill = { phase: 'collect', nth: 1200, when: 'after' } as const
+  const report = await crashTrial({ sandbox, config: CONFIG, baseline, kill, afterKill: forget }, makeDice(SEED), 1)
+  expect(report.places).toHaveLength(1)
+  expect(report.problems).toContainEqual(expect.stringMatching(/calls repeated by the summary, \d+ by the account/))
+  expect(report.problems).toContainEqual(expect.stringMatching(/^GET \/.* was repeated 1 times, and in flight at 0 kills$/))
+  // Nothing else is wrong with it: the backup is as good as any.
+  expect(report.problems.filter((problem) => !/repeated|API calls by the summary/.test(problem))).toEqual([])
 })
 
 it('an openssl run killed at random points opens with stock openssl and holds what a plain one holds', async () => {

@@ -1,7 +1,7 @@
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, it, vi } from 'vitest'
-import { runAndKill } from '../helpers/crash.js'
+import { runAndKill } from '../helpers/kill-at.js'
 import { type Ended, FAST_TIME, type Workspace, withWorkspace } from '../helpers/workspace.js'
 
 vi.setConfig({ testTimeout: 120_000 })

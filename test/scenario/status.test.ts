@@ -1,5 +1,5 @@
 import { expect, it, vi } from 'vitest'
-import { untilCalls, withWorkspace } from '../helpers/workspace.js'
+import { FAST_TIME, untilCalls, withWorkspace } from '../helpers/workspace.js'
 
 vi.setConfig({ testTimeout: 300_000, maxConcurrency: 3 })
 
@@ -32,7 +32,6 @@ it.concurrent('status from another process tells phase and counts of a running b
 
 it.concurrent('an incomplete backup is no good one: --max-age stays at 5', async () => {
   await withWorkspace({ faults: 'poison-item=1', items: 150 }, async (workspace) => {
-    const { FAST_TIME } = await import('../helpers/workspace.js')
     expect((await workspace.run(['run'], FAST_TIME)).code).toBe(3)
     expect((await workspace.run(['status', '--max-age', '26h'])).code).toBe(5)
   })

@@ -1,7 +1,7 @@
 import { readdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, it, vi } from 'vitest'
-import { runAndKill, runAndPause } from '../helpers/crash.js'
+import { runAndKill, runAndPause } from '../helpers/kill-at.js'
 import { readJson, untilCalls, withWorkspace } from '../helpers/workspace.js'
 
 vi.setConfig({ testTimeout: 300_000, maxConcurrency: 3 })
@@ -57,6 +57,26 @@ it.concurrent('a lock whose owner was killed is taken over by the next run, and 
     await runAndKill(workspace, { phase: 'collect', nth: 400, when: 'after' })
     const next = await workspace.run()
     expect(next.summary).toMatchObject({ status: 'completed', resumed: true })
+  })
+})
+
+it.concurrent('a lock whose pid belongs to another process now is taken over: at once on this boot, after 30 silent minutes from another', async () => {
+  await withWorkspace({}, async (workspace) => {
+    const folder = join(workspace.stateDir, 'locks')
+    /** Leaves a run's lock as if its pid were that of this test's process, which lives. */
+    const leaveLock = async (changes: Record<string, unknown>): Promise<void> => {
+      const { place } = await runAndKill(workspace, { phase: 'collect', nth: 200, when: 'after' }, ['run', '--fresh'])
+      expect(place).toBeDefined()
+      const path = join(folder, readdirSync(folder).find((name) => /^[0-9a-f]{16}\.json$/.test(name)) ?? '')
+      writeFileSync(path, JSON.stringify({ ...readJson(path), pid: process.pid, ...changes }))
+    }
+    const silentFor = (minutes: number): string => new Date(Date.now() - minutes * 60_000).toISOString()
+    await leaveLock({})
+    expect((await workspace.run()).summary).toMatchObject({ status: 'completed', resumed: true })
+    await leaveLock({ bootId: '00000000-0000-4000-8000-000000000000', refreshed: silentFor(31) })
+    expect((await workspace.run()).summary).toMatchObject({ status: 'completed', resumed: true })
+    await leaveLock({ bootId: '00000000-0000-4000-8000-000000000000', refreshed: silentFor(5) })
+    expect((await workspace.run()).code).toBe(11)
   })
 })
 

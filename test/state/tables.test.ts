@@ -186,6 +186,22 @@ describe('calls in flight', () => {
     next.close()
   })
 
+  it('hold a redirect within the account as a call of its own, until the call that led there is answered', () => {
+    const first = inFlight()
+    first.begin('GET /file')
+    first.begin('GET /file', 'GET /file?v=2')
+    first.begin('GET /other')
+    first.close()
+    const killed = inFlight()
+    expect(killed.lostCount).toBe(3)
+    killed.begin('GET /file')
+    killed.begin('GET /file', 'GET /file?v=2')
+    expect(killed.repeated).toBe(2)
+    killed.end('GET /file')
+    killed.close()
+    expect(inFlight().lostCount).toBe(1)
+  })
+
   it('survive a torn write', () => {
     const before = inFlight()
     before.begin('GET /a')

@@ -36,7 +36,6 @@ export interface PackRunParts {
   plan: RunPlan
   lock: Lock
   folder: string
-  startedMs: number
   resumed: boolean
   /** Packing goes on while the account is still being read. */
   streaming?: { until: (isSo: () => boolean) => Promise<void>; isCollected: () => boolean; window: FileWindow }
@@ -210,7 +209,7 @@ function summarize(
     callsRepeated: store.repeatedBefore + store.inFlight.repeated,
     throttled: store.throttledBefore + session.caller.throttled,
     gaps: gaps.open,
-    durationSeconds: Math.round((clock.now() - parts.startedMs) / 1000),
+    durationSeconds: Math.round((clock.now() - plan.createdAtMs) / 1000),
     exitCode: exitCodeOf(result.status),
     gapsByClass: { ...gaps.byClass, notOffered },
     encrypted: options.encryption.format !== 'none',

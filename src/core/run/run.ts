@@ -26,7 +26,6 @@ import { openSession, type Session } from './session.js'
  */
 export async function runBackup(options: RunOptions, deps: RunDeps, signal: AbortSignal): Promise<RunResult> {
   const { plan, lock } = await takeUp(options, deps, signal)
-  const startedMs = deps.clock.now()
   const folder = runFolder(options.stateDir, plan.id)
   let discard = false
   try {
@@ -44,7 +43,7 @@ export async function runBackup(options: RunOptions, deps: RunDeps, signal: Abor
       )
     })
     try {
-      const result = await work(options, { ...deps, emit: keeping.emit }, { plan, lock, folder, startedMs }, stop)
+      const result = await work(options, { ...deps, emit: keeping.emit }, { plan, lock, folder }, stop)
       recordEnd(options, plan, { result, nowMs: deps.clock.now() })
       writePlan(options.stateDir, { ...plan, state: 'done' })
       tidyRun(options.stateDir, plan.id, deps.emit)
@@ -101,7 +100,6 @@ interface Place {
   plan: RunPlan
   lock: Lock
   folder: string
-  startedMs: number
 }
 
 async function work(options: RunOptions, deps: RunDeps, place: Place, signal: AbortSignal): Promise<RunResult> {
@@ -122,8 +120,8 @@ async function work(options: RunOptions, deps: RunDeps, place: Place, signal: Ab
     syncing = syncing.then(() => store.sync()).catch((error: unknown) => session?.halt(error))
   }, SYNC_EVERY_MS)
   try {
-    const onCallStart = (key: string): void => {
-      if (key !== 'probe') store.inFlight.begin(key)
+    const onCallStart = (key: string, request: string): void => {
+      if (key !== 'probe') store.inFlight.begin(key, request)
     }
     session = await openSession(
       options.account,

@@ -4,7 +4,9 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, afterEach, beforeAll, expect, it } from 'vitest'
 import { type Sandbox, startSandbox } from '../../../src/sandbox/server.js'
-import { type Baseline, differences, makeBaseline, readContent } from '../../helpers/crash.js'
+import { differences, readContent } from '../../helpers/backup-content.js'
+import { type Baseline, makeBaseline } from '../../helpers/crash.js'
+import { runAndKill } from '../../helpers/kill-at.js'
 import { makeWorkspace, SMALL, type Workspace } from '../../helpers/workspace.js'
 
 /** Why a small filesystem cannot be made here; undefined when it can. */
@@ -95,6 +97,29 @@ it.skipIf(reason !== undefined)(
       makeRoom(workspace.backups)
       await completes(workspace)
       expect(sandbox.stats().calls).toBe(calls)
+    } finally {
+      for (const folder of mounted.splice(0)) execFileSync('umount', [folder])
+      await workspace.close()
+    }
+  },
+)
+
+it.skipIf(reason !== undefined)(
+  `a state folder that became read-only: exit 14 names it, no backup is made, and once it may be written the run goes on${reason === undefined ? '' : ` (skipped: ${reason})`}`,
+  async () => {
+    const workspace = makeWorkspace(sandbox, CONFIG)
+    try {
+      mountSmall(workspace.stateDir, '64m')
+      const { place } = await runAndKill(workspace, { phase: 'collect', nth: 900, when: 'after' })
+      expect(place).toBeDefined()
+      execFileSync('mount', ['-o', 'remount,ro', workspace.stateDir])
+      const refused = await workspace.run()
+      expect(refused.code).toBe(14)
+      expect(refused.error?.message).toContain(workspace.stateDir)
+      expect(refused.error?.hint).toMatch(/read-only.*--state-dir/)
+      expect(workspace.backupFolders()).toEqual([])
+      execFileSync('mount', ['-o', 'remount,rw', workspace.stateDir])
+      await completes(workspace)
     } finally {
       for (const folder of mounted.splice(0)) execFileSync('umount', [folder])
       await workspace.close()
