@@ -91,7 +91,8 @@ it('an account of ten parts never takes more of this disk than one part being se
     expect(Number(ended.summary?.['parts'])).toBeGreaterThanOrEqual(10)
     // It was watched: a part was seen here.
     expect(peak).toBeGreaterThan(ZIP_BYTES)
-    expect(peak).toBeLessThan(4 * ZIP_BYTES + 2 * FILE_BYTES)
+    expect(peak).toBeLessThan(2 * ZIP_BYTES + 2 * FILE_BYTES)
+    console.log(`peak ${peak}, of ${ZIP_BYTES} a part`)
     expect(bytesBelow(workspace.stateDir)).toBeLessThan(1_000_000)
   } finally {
     await workspace.close()

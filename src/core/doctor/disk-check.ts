@@ -45,8 +45,8 @@ export function diskCheck({ spool, backups, lastBytes, zipSizeBytes }: DiskFacts
 function needs(lastBytes: number | undefined, isLocal: boolean, zipSizeBytes: number): { spoolBytes: number; backupBytes: number } {
   if (lastBytes === undefined) return { spoolBytes: LEAST_BYTES, backupBytes: isLocal ? LEAST_BYTES : 0 }
   const whole = lastBytes * GROWTH
-  // For a remote destination parts leave while the run collects: one is sent and one made, each as files and as a ZIP (test/storage/disk-use.test.ts).
+  // For a remote destination parts leave while the run collects: one as a ZIP, and the files of the next (test/storage/disk-use.test.ts).
   const collected = Math.max(LEAST_BYTES, whole * SPOOL_SHARE)
-  if (!isLocal) return { spoolBytes: Math.min(collected, 4 * zipSizeBytes), backupBytes: 0 }
+  if (!isLocal) return { spoolBytes: Math.min(collected, 2 * zipSizeBytes + LEAST_BYTES), backupBytes: 0 }
   return { spoolBytes: collected, backupBytes: whole }
 }

@@ -56,6 +56,8 @@ export class PackSession {
   async openPart(name: string): Promise<OpenPart> {
     this.signal.throwIfAborted()
     const file = `${name}${partExtension(this.options.encryption)}`
+    // One part at a time lies here: it is sent before the next one takes the disk.
+    if (this.staging !== undefined) await this.queue.drain()
     const target = this.staging?.create(file) ?? (await directTarget(this.deps.storage, `${this.options.folder}/${file}`, this.signal))
     const { workFolder, cipher } = this.deps
     this.open = new OpenPart(target, { name, encryption: this.options.encryption, workFolder, cipher }, this.signal)
@@ -74,6 +76,7 @@ export class PackSession {
     Object.assign(this.state.logs, this.logs.sync())
     const after = structuredClone(this.state)
     target.seal(part, after)
+    if (this.staging !== undefined) this.deps.onPartStaged?.(after)
     await this.queue.push(() => this.store(target, part, after))
     this.closed = undefined
   }

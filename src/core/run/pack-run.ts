@@ -103,10 +103,14 @@ export async function packRun(options: RunOptions, parts: PackRunParts, signal: 
         progress.current = part
         progress.tick()
       },
+      onPartStaged: (checkpoint) => {
+        if (freeing !== undefined) freePacked(store, discovered.flows, { checkpoint, freeing })
+      },
       onPartStored: (checkpoint) => {
         lock.stillOwner()
         writeFileAtomic(checkpointPath, JSON.stringify(checkpoint))
-        if (freeing !== undefined) freeStored(store, discovered.flows, { checkpoint, freeing })
+        // Also what a process was killed over after it had staged the part.
+        if (freeing !== undefined) freePacked(store, discovered.flows, { checkpoint, freeing })
         return Promise.resolve()
       },
       beforeCommit: () => {
@@ -125,20 +129,20 @@ export async function packRun(options: RunOptions, parts: PackRunParts, signal: 
   }
 }
 
-/** Frees the flows that are stored to their end. */
-function freeStored(store: RunStore, flows: readonly FlowInfo[], stored: { checkpoint: PackCheckpoint; freeing: FileFreeing }): void {
-  const { cursor } = stored.checkpoint
+/** Frees what lies in front of a place of the packer: whole flows, and files of the one it is in. */
+function freePacked(store: RunStore, flows: readonly FlowInfo[], packed: { checkpoint: PackCheckpoint; freeing: FileFreeing }): void {
+  const { cursor } = packed.checkpoint
   const whole = cursor.stage === 'transactions' ? flows.slice(0, cursor.flowsDone) : flows
   for (const { type, id } of whole) {
     const collection = store.collections.get(flowKey(type, id))
     if (collection === undefined || collection.isFreed) continue
-    stored.freeing.forget(collection)
+    packed.freeing.forget(collection)
     store.free(collection)
   }
   const current = flows[cursor.flowsDone]
   if (cursor.stage !== 'transactions' || cursor.section !== 'files' || current === undefined) return
   const collection = store.collections.get(flowKey(current.type, current.id))
-  if (collection !== undefined) stored.freeing.free(collection, cursor.done)
+  if (collection !== undefined) packed.freeing.free(collection, cursor.done)
 }
 
 function paceOf(store: RunStore, streaming: NonNullable<PackRunParts['streaming']>, freeing: FileFreeing | undefined): FilePace {

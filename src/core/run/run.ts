@@ -5,6 +5,7 @@ import { acquireLock, type Lock } from '../../state/lock.js'
 import { RunStore } from '../../state/run-store.js'
 import { stateError } from '../../state/state-error.js'
 import { Pulse } from '../../util/pulse.js'
+import { formatBytes } from '../../util/units.js'
 import { collect } from '../collect/collect.js'
 import type { CollectContext } from '../collect/context.js'
 import { FileWindow } from '../collect/file-window.js'
@@ -154,7 +155,8 @@ async function work(options: RunOptions, deps: RunDeps, place: Place, signal: Ab
       halt: live.halt,
     }
     if (options.storage.uploadFile === undefined) return await packRun(options, { ...parts, discovered: await collect(context) }, live.stop)
-    return await collectAndUpload(options, { parts, context })
+    const zipSizeBytes = zipSizeOf(options, store, emit)
+    return await collectAndUpload({ ...options, zipSizeBytes }, { parts, context })
   } finally {
     clearInterval(syncTimer)
     await syncing
@@ -204,6 +206,22 @@ async function collectAndUpload(
   if (packing === undefined) throw new Error('collect ended before it had discovered the flows')
   return await packing
 }
+
+/** The `zip.size` a run to a remote destination began with: what its first parts hold is not here any more, so it cannot be cut anew. */
+function zipSizeOf({ zipSizeBytes }: RunOptions, store: RunStore, emit: Emit): number {
+  const known = store.facts.get(ZIP_SIZE_FACT)
+  if (known === undefined) {
+    store.setFact(ZIP_SIZE_FACT, String(zipSizeBytes))
+    return zipSizeBytes
+  }
+  if (Number(known) !== zipSizeBytes) {
+    const message = `zip.size is ${formatBytes(zipSizeBytes)} now; this run goes on with ${formatBytes(Number(known))}, as its first parts were cut, and the next one takes the new size.`
+    emit({ type: 'milestone', message })
+  }
+  return Number(known)
+}
+
+const ZIP_SIZE_FACT = 'zip.size'
 
 /** Bytes of files that were fetched and are not stored yet; those of the flow packed in part count whole until they are freed. */
 function heldFileBytes(store: RunStore): number {
