@@ -10,11 +10,11 @@ export interface Limiter {
   readonly callsPerMinute: number
 }
 
-// A timer may fire late; as many starts as fit in this time may then follow closely, so that lateness does not add up to lost calls. Below the 600 ms
-// that the spacing leaves free in every 60 s, whatever the rate.
-const CATCH_UP_MS = 300
+// A timer may fire late; as many starts as fit in this time may then follow closely, so that lateness does not add up to lost calls. Half of the
+// 1,200 ms that the spacing leaves free in every 60 s, whatever the rate.
+const CATCH_UP_MS = 600
 // What the spacing leaves free absorbs the catching up and the network's jitter: a call sent in one window can arrive in the next.
-const SPARE = 1.01
+const SPARE = 1.02
 
 /** Spaces starts evenly, so that no window of 60 s, wherever the server lets it begin, holds more than `callsPerMinute` of them. */
 export class RateLimiter implements Limiter {

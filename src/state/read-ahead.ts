@@ -3,6 +3,7 @@ import { readSync } from 'node:fs'
 const WINDOW_BYTES = 256 * 1024
 /** Packing follows several places of a segment at once: the ids of a page, the record, its rows, its files. With one window each step read 256 KiB anew. */
 const MAX_WINDOWS = 4
+const MAX_LONG_BYTES = 1024 * 1024 + 4096
 
 interface Window {
   path: string
@@ -19,13 +20,18 @@ interface Window {
 export class ReadAhead {
   /** The last used first. */
   private windows: Window[] = []
+  /** For what is longer than a window; grows to the longest, as far as a small file goes. */
+  private long = Buffer.alloc(0)
 
-  /** A copy of `length` bytes from `at` on; shorter where the file ends. `open` gives the file's descriptor. */
-  read(path: string, range: { at: number; length: number }, open: () => number): Buffer {
-    const { at, length } = range
+  /**
+   * `length` bytes from `at` on; shorter where the file ends. Without `keep` they are valid until the next call only. `open` gives the file's
+   * descriptor.
+   */
+  read(path: string, range: { at: number; length: number; keep: boolean }, open: () => number): Buffer {
+    const { at, length, keep } = range
     const known = this.windows.findIndex((window) => window.path === path && at >= window.at && at + length <= window.at + window.length)
     if (known === -1 && length > WINDOW_BYTES) {
-      const bytes = Buffer.allocUnsafeSlow(length)
+      const bytes = keep ? Buffer.allocUnsafeSlow(length) : this.room(length)
       return bytes.subarray(0, fill(open(), bytes, at))
     }
     const window = known === -1 ? this.load(path, at, open()) : this.windows[known]
@@ -35,7 +41,8 @@ export class ReadAhead {
       this.windows.unshift(window)
     }
     const from = at - window.at
-    return Buffer.from(window.buffer.subarray(from, Math.min(from + length, window.length)))
+    const bytes = window.buffer.subarray(from, Math.min(from + length, window.length))
+    return keep ? Buffer.from(bytes) : bytes
   }
 
   /** What stands in a file from `from` on is about to change. */
@@ -48,6 +55,12 @@ export class ReadAhead {
   /** Every file below a folder is about to change. */
   forgetFolder(folder: string): void {
     for (const window of this.windows) if (window.path.startsWith(`${folder}/`)) window.length = 0
+  }
+
+  private room(length: number): Buffer {
+    if (length > MAX_LONG_BYTES) return Buffer.allocUnsafeSlow(length)
+    if (this.long.length < length) this.long = Buffer.allocUnsafeSlow(length)
+    return this.long.subarray(0, length)
   }
 
   private load(path: string, at: number, fd: number): Window {

@@ -126,11 +126,11 @@ export function topLevelText(json: Buffer, key: string): string | undefined {
   const quoted = Buffer.from(JSON.stringify(key))
   let at = skipSpace(json, 0)
   if (json[at] !== OPEN_BRACE) return undefined
-  // A key that stands nowhere is not at the top either; the search is native.
-  if (json.indexOf(quoted) === -1) return undefined
+  // Behind the last place where the key stands at all nothing can be found; that search is native.
+  const last = json.lastIndexOf(quoted)
   let found: string | undefined
   at = skipSpace(json, at + 1)
-  while (at < json.length && json[at] !== CLOSE_BRACE) {
+  while (at <= last && json[at] !== CLOSE_BRACE) {
     const keyEnd = skipString(json, at)
     const isIt = keyEnd - at === quoted.length && json.compare(quoted, 0, quoted.length, at, keyEnd) === 0
     at = skipSpace(json, keyEnd)

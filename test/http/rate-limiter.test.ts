@@ -40,11 +40,22 @@ describe('the rate limiter', () => {
     },
   )
 
-  it.each([400, 1_000])('keeps both bounds at %d a minute when timers fire up to 150 ms late', async (rate) => {
+  it.each([
+    [400, 150],
+    [1_000, 150],
+    [400, 500],
+  ])('keeps both bounds at %d a minute when timers fire up to %d ms late', async (rate, lateMs) => {
     const random = seededRandom(7)
-    const starts = await startsOver(4, rate, 8, { lateMs: () => random() * 150 })
+    const starts = await startsOver(4, rate, 8, { lateMs: () => random() * lateMs })
     expect(mostInAMinute(starts)).toBeLessThanOrEqual(rate)
     expect(starts.length).toBeGreaterThanOrEqual(rate * 4 * 0.97)
+  })
+
+  it('keeps the bound where calls take up to 600 ms more or less to arrive', async () => {
+    const random = seededRandom(7)
+    const starts = await startsOver(4, 400, 8, { lateMs: () => random() * 150 })
+    const arrivals = starts.map((start) => start + random() * 600).sort((a, b) => a - b)
+    expect(mostInAMinute(arrivals)).toBeLessThanOrEqual(400)
   })
 
   it('does not make up for idle time with a burst', async () => {

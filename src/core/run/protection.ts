@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import type { BackupEncryption, SpoolCipher } from '../../crypto/encryption.js'
+import type { SpoolKeyMaterial } from '../../crypto/spool-cipher.js'
 import type { RunPlan } from './run-plan.js'
 
 /** How the backup is to be encrypted, secrets resolved. */
@@ -14,12 +15,29 @@ export interface Protection {
   cipher: SpoolCipher | undefined
 }
 
+/** Encryptions of runs that began in this process, by the spool key made with them: their keys are derived beside it, not behind it. */
+const begun = new WeakMap<SpoolKeyMaterial, Promise<BackupEncryption>>()
+
 /** What a new run's plan keeps, so that another process can go on sealing the same way. */
-export async function newProtection(choice: EncryptionChoice): Promise<Pick<RunPlan, 'spoolKey' | 'encryptionSalt'>> {
+export async function newProtection(choice: EncryptionChoice, backupId: string): Promise<Pick<RunPlan, 'spoolKey' | 'encryptionSalt'>> {
   if (choice.format === 'none') return {}
   const { newSpoolKey } = await import('../../crypto/spool-cipher.js')
-  const { material } = await newSpoolKey(choice.format === 'openssl' ? choice.passphrase : undefined)
-  return choice.format === 'openssl' ? { spoolKey: material, encryptionSalt: randomBytes(16).toString('hex') } : { spoolKey: material }
+  if (choice.format === 'age') return { spoolKey: (await newSpoolKey(undefined)).material }
+  const encryptionSalt = randomBytes(16).toString('hex')
+  const encryption = opensslEncryption(choice, { id: backupId, encryptionSalt })
+  // Awaited when the run opens its protection; until then a failure must not count as unhandled.
+  encryption.catch(() => {})
+  const { material } = await newSpoolKey(choice.passphrase)
+  begun.set(material, encryption)
+  return { spoolKey: material, encryptionSalt }
+}
+
+async function opensslEncryption(
+  { passphrase }: { passphrase: string },
+  { id, encryptionSalt }: Pick<RunPlan, 'id' | 'encryptionSalt'>,
+): Promise<BackupEncryption> {
+  const { createOpensslEncryption } = await import('../../crypto/openssl-encryption.js')
+  return await createOpensslEncryption({ backupId: id, passphrase, salt: encryptionSalt })
 }
 
 /** Opens what the plan says. Throws WrongKeyError when the passphrase is not the one the run began with. */
@@ -33,10 +51,9 @@ export async function openProtection(choice: EncryptionChoice, plan: RunPlan): P
       cipher: await openSpoolKey(plan.spoolKey, undefined),
     }
   }
-  const { createOpensslEncryption } = await import('../../crypto/openssl-encryption.js')
   const [cipher, encryption] = await Promise.all([
     openSpoolKey(plan.spoolKey, choice.passphrase),
-    createOpensslEncryption({ backupId: plan.id, passphrase: choice.passphrase, salt: plan.encryptionSalt }),
+    begun.get(plan.spoolKey) ?? opensslEncryption(choice, plan),
   ])
   return { encryption, cipher }
 }

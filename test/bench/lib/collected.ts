@@ -2,9 +2,9 @@ import { cpSync, mkdirSync, mkdtempSync, readdirSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { configFor, ENCRYPTED, startAccount } from './account.js'
-import { kfbackup, measure } from './process.js'
+import { kfbackup, measure, ROOT } from './process.js'
 
-const TERMINATED = 143
+const STORAGE_REFUSED = 14
 
 export interface MixedAccount {
   rows?: number
@@ -41,7 +41,7 @@ export interface Collected {
   pack: () => Promise<Packed>
 }
 
-/** Reads an account into a folder and stops the run at the moment it begins to pack. */
+/** Reads an account into a folder and lets the run fail at the moment it begins to pack. */
 export async function collectOnly(folder: string, account: MixedAccount, options: { encrypted: boolean }): Promise<Collected> {
   mkdirSync(folder, { recursive: true })
   const flag = (name: string, value: number | string | undefined): string[] => (value === undefined ? [] : [`--${name}`, String(value)])
@@ -61,17 +61,10 @@ export async function collectOnly(folder: string, account: MixedAccount, options
       ...(options.encrypted ? ENCRYPTED : {}),
     })
     const { flags, env, state, backups } = config
-    let stop = (): void => {}
-    await kfbackup(['run', '--json', ...flags], {
-      env,
-      ok: [TERMINATED],
-      onStart: (child) => {
-        stop = () => void child.kill('SIGTERM')
-      },
-      onLine: (line) => {
-        if (line.includes('"phase":"pack"')) stop()
-      },
-    })
+    // The first file it opens to pack cannot be opened: what was collected is saved, and no clock decides how far packing came.
+    const plan = { roots: [state, backups], action: 'fail', phase: 'pack', ops: ['open'], nth: 1, code: 'ENOSPC' }
+    const injected = { KFBACKUP_TEST_FS: JSON.stringify(plan), NODE_OPTIONS: `--import=${join(ROOT, 'test', 'helpers', 'fs-preload.mjs')}` }
+    await kfbackup(['run', '-q', ...flags], { env: { ...env, ...injected }, ok: [STORAGE_REFUSED] })
     const kept = `${state}.collected`
     cpSync(state, kept, { recursive: true })
     return {

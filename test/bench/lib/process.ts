@@ -1,6 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { createWriteStream, readFileSync } from 'node:fs'
 import { join } from 'node:path'
+import type { Readable } from 'node:stream'
 import { fileURLToPath } from 'node:url'
 
 /** The repository. */
@@ -34,7 +35,6 @@ export interface MeasureOptions {
   /** Exit codes that count as success. */
   ok?: readonly (number | null)[]
   onStart?: (child: ChildProcess) => void
-  onLine?: (line: string) => void
 }
 
 const SAMPLE_EVERY_MS = 50
@@ -43,19 +43,16 @@ const KEPT_CHARS = 1_000_000
 /** Runs a program to its end. Rejects with its last words when it fails. */
 export async function measure(program: string, args: readonly string[], options: MeasureOptions = {}): Promise<Measured> {
   const began = performance.now()
-  const child = spawn(program, args, { env: options.env ?? process.env, cwd: options.cwd, stdio: ['ignore', 'pipe', 'pipe'] })
+  // On the fourth test/helpers/fs-preload.mjs tells what it did.
+  const child = spawn(program, args, { env: options.env ?? process.env, cwd: options.cwd, stdio: ['ignore', 'pipe', 'pipe', 'pipe'] })
   options.onStart?.(child)
   const said = { stdout: '', stderr: '' }
-  let rest = ''
-  child.stdout.on('data', (chunk: Buffer) => {
-    said.stdout = (said.stdout + chunk.toString()).slice(-KEPT_CHARS)
-    const lines = (rest + chunk.toString()).split('\n')
-    rest = lines.pop() ?? ''
-    for (const line of lines) options.onLine?.(line)
-  })
-  child.stderr.on('data', (chunk: Buffer) => {
-    said.stderr = (said.stderr + chunk.toString()).slice(-KEPT_CHARS)
-  })
+  for (const name of ['stdout', 'stderr'] as const) {
+    child[name]?.on('data', (chunk: Buffer) => {
+      said[name] = (said[name] + chunk.toString()).slice(-KEPT_CHARS)
+    })
+  }
+  ;(child.stdio[3] as Readable | null)?.resume()
   let peakBytes = 0
   const timer = setInterval(() => {
     peakBytes = Math.max(peakBytes, peakOf(child.pid))
