@@ -109,6 +109,11 @@ export class DamagedError extends BackupError {
   override readonly exitCode = EXIT.damaged
 }
 
+/** What a run had saved is damaged or gone, so that it cannot go on; no backup was made of it. */
+export class RunDamagedError extends BackupError {
+  override readonly code: string = 'E_RUN_DAMAGED'
+}
+
 /** Stopped on purpose by Ctrl-C, SIGTERM or `kfbackup cancel`. */
 export class CanceledError extends BackupError {
   override readonly code: string = 'E_CANCELED'

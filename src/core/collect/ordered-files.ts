@@ -21,8 +21,13 @@ export async function fetchInOrder(context: CollectContext, flow: FlowWork, wind
   await forEachLimit(pendingFiles(context, flow), context.options.concurrency, async (pending) => {
     const told = pending.file.size ?? 0
     await window.take(told, context.stop)
-    await readFile(context, flow, pending)
-    window.add(store.items.file(number, pending.number).frame.len - told)
+    let fetchedBytes = 0
+    try {
+      await readFile(context, flow, pending)
+      fetchedBytes = store.items.file(number, pending.number).frame.len
+    } finally {
+      window.arrived(fetchedBytes - told)
+    }
     context.news.beat()
   })
 }

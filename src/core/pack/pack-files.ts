@@ -35,11 +35,13 @@ export async function packFiles(session: PackSession, parts: FlowParts, from: nu
   for await (const { file, place, entry } of ready) {
     session.signal.throwIfAborted()
     if (entry === undefined) {
-      await addLarge(session, parts, file, place)
+      const packedBytes = await addLarge(session, parts, file, place)
+      session.deps.onFilePacked?.({ shrunkBytes: file.bytes - packedBytes })
     } else {
       const part = await parts.place([{ name: place.path, dataBytes: entry.data.length }], { withoutRecords: true })
       await parts.add(part, place.path, entry, { name: file.name, folders: place.originalFolders })
       session.packed(file.bytes)
+      session.deps.onFilePacked?.({ shrunkBytes: file.bytes - entry.data.length })
     }
     parts.counts.files++
     session.state.counts.files++
@@ -60,8 +62,8 @@ function assertReceived({ flow }: FlowParts, file: FileSource, sums: Pick<EntryS
   throw spoolDamaged(`file ${file.name} of record ${file.recordId} of ${flow.id}`)
 }
 
-/** Streams a file. Its beginning, compressed, tells whether the rest is worth it; a stored file's size is known to the byte. */
-async function addLarge(session: PackSession, parts: FlowParts, file: FileSource, place: AttachmentPath): Promise<void> {
+/** Streams a file; gives the bytes it takes in the part. Its beginning, compressed, tells whether the rest is worth it; a stored file's size is known to the byte. */
+async function addLarge(session: PackSession, parts: FlowParts, file: FileSource, place: AttachmentPath): Promise<number> {
   const stream = file.open()
   stream.on('error', () => {}) // the iterator reports it; this only keeps a late one from ending the process
   const source: AsyncIterator<Buffer> = stream[Symbol.asyncIterator]()
@@ -71,6 +73,7 @@ async function addLarge(session: PackSession, parts: FlowParts, file: FileSource
     const plan = { name: place.path, dataBytes: deflate ? worstDeflateBytes(file.bytes) : file.bytes }
     const part = await parts.place([plan], { withoutRecords: true })
     const path = parts.pathIn(part, place.path)
+    const before = part.zip.closedBytes
     const content = counted(session, head, source)
     let sums: EntrySums
     if (deflate) {
@@ -85,6 +88,7 @@ async function addLarge(session: PackSession, parts: FlowParts, file: FileSource
     }
     assertReceived(parts, file, sums)
     parts.log(part, path, sums, { name: file.name, folders: place.originalFolders })
+    return part.zip.closedBytes - before
   } finally {
     stream.destroy()
   }

@@ -50,6 +50,8 @@ export interface PackDeps {
   emit: Emit
   /** At most ten a second. */
   onProgress: (progress: PackProgress) => void
+  /** A file is in the part being made, where it takes so many bytes less than it has. */
+  onFilePacked?: ((file: { shrunkBytes: number }) => void) | undefined
   /** A part lies finished in the staging folder, where the next process finds it: what it holds is not read again and may be freed. */
   onPartStaged?: ((checkpoint: PackCheckpoint) => void) | undefined
   /** A part is stored for good. What it holds may be freed once this has resolved. */

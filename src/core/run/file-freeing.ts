@@ -37,7 +37,7 @@ export class FileFreeing {
   /** A whole collection has gone: what it still held counts no more. */
   forget(collection: Collection): void {
     const freedBytes = this.freedBytes.get(collection.number) ?? 0
-    this.window.add(freedBytes - collection.counts.fileBytes)
+    this.window.freed(collection.counts.fileBytes - freedBytes)
     this.handed.delete(collection.number)
   }
 
@@ -46,7 +46,7 @@ export class FileFreeing {
     if (state === 'large') this.store.spool.removeLarge(collection.number, number)
     if (state === 'small') this.countDown(collection, segmentOf(frame))
     this.freedBytes.set(collection.number, (this.freedBytes.get(collection.number) ?? 0) + frame.len)
-    this.window.add(-frame.len)
+    this.window.freed(frame.len)
   }
 
   /** A segment goes with its last file. Which files it holds is only known once it is full, so the one being written stays. */

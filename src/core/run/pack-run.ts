@@ -103,7 +103,9 @@ export async function packRun(options: RunOptions, parts: PackRunParts, signal: 
         progress.current = part
         progress.tick()
       },
+      onFilePacked: ({ shrunkBytes }) => streaming?.window.shrunk(shrunkBytes),
       onPartStaged: (checkpoint) => {
+        streaming?.window.partDone()
         if (freeing !== undefined) freePacked(store, discovered.flows, { checkpoint, freeing })
       },
       onPartStored: (checkpoint) => {
@@ -150,8 +152,9 @@ function paceOf(store: RunStore, streaming: NonNullable<PackRunParts['streaming'
     fetched: async (collection, number) => {
       const isPending = (): boolean => store.items.file(collection.number, number).state === 'pending'
       if (!isPending()) return
-      streaming.window.starve()
+      streaming.window.starve(true)
       await streaming.until(() => !isPending())
+      streaming.window.starve(false)
     },
     handed: (collection, number) => freeing?.hand(collection, number),
   }

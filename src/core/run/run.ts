@@ -1,5 +1,5 @@
 import { backupFolder } from '../../archive/layout.js'
-import { CanceledError } from '../../errors.js'
+import { CanceledError, DamagedError, RunDamagedError } from '../../errors.js'
 import { runFolder } from '../../state/history.js'
 import { acquireLock, type Lock } from '../../state/lock.js'
 import { RunStore } from '../../state/run-store.js'
@@ -10,7 +10,7 @@ import { collect } from '../collect/collect.js'
 import type { CollectContext } from '../collect/context.js'
 import { FileWindow } from '../collect/file-window.js'
 import { GapBook } from '../collect/gaps.js'
-import type { ResumeInfo } from '../events.js'
+import type { Emit, ResumeInfo } from '../events.js'
 import { Progress } from '../progress.js'
 import { choosePlan } from './choose-plan.js'
 import { startHousekeeping } from './housekeeping.js'
@@ -56,7 +56,7 @@ export async function runBackup(options: RunOptions, deps: RunDeps, signal: Abor
     }
   } catch (error) {
     // A bare error of the filesystem comes from the state folder: the storage maps its own.
-    const reported = stateError(error, 'save the run in', folder)
+    const reported = stateError(cannotGoOn(error), 'save the run in', folder)
     recordFailure(options, plan, reported, deps)
     if (discard) writePlan(options.stateDir, { ...plan, state: 'done' })
     if (discard) clearRunData(options.stateDir, plan.id)
@@ -65,6 +65,12 @@ export async function runBackup(options: RunOptions, deps: RunDeps, signal: Abor
   } finally {
     lock.release()
   }
+}
+
+/** Exit code 4 is for backups: a run that cannot read what it had saved has failed. */
+function cannotGoOn(error: unknown): unknown {
+  if (!(error instanceof DamagedError)) return error
+  return new RunDamagedError(error.message, { cause: error, hint: error.hint ?? 'Start over with kfbackup run --fresh.' })
 }
 
 /** Finds what to continue and takes the lock; looks again once it is held, since whoever held it may have finished that very run. */
@@ -216,7 +222,7 @@ function zipSizeOf({ zipSizeBytes }: RunOptions, store: RunStore, emit: Emit): n
   }
   if (Number(known) !== zipSizeBytes) {
     const message = `zip.size is ${formatBytes(zipSizeBytes)} now; this run goes on with ${formatBytes(Number(known))}, as its first parts were cut, and the next one takes the new size.`
-    emit({ type: 'milestone', message })
+    emit({ type: 'warning', code: 'zip_size_kept', message, isNote: true })
   }
   return Number(known)
 }
