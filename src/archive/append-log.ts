@@ -33,6 +33,8 @@ export class AppendLog {
   private pendingText = ''
   private scratch = Buffer.alloc(0)
   private fileBytes: number
+  /** Where the file ended when it was synced last by this process. */
+  private syncedBytes: number | undefined
 
   constructor(path: string, options: AppendLogOptions = {}) {
     this.path = path
@@ -70,7 +72,8 @@ export class AppendLog {
   /** `flush`, and durable. */
   sync(): number {
     const bytes = this.flush()
-    fsyncSync(this.fd)
+    if (bytes !== this.syncedBytes) fsyncSync(this.fd)
+    this.syncedBytes = bytes
     return bytes
   }
 

@@ -3,7 +3,8 @@ import { dirname, join } from 'node:path'
 import type { Readable } from 'node:stream'
 import { promisify } from 'node:util'
 import { crc32 } from 'node:zlib'
-import { syncFolder, writeFully } from '../util/atomic-file.js'
+import { syncFolderLater, writeFully } from '../util/atomic-file.js'
+import { settleAll } from '../util/settle.js'
 import { type Frame, type FrameCipher, spoolDamaged } from './frame.js'
 import { LargeFile, readLargeFile } from './large-file.js'
 import { ReadAhead } from './read-ahead.js'
@@ -164,9 +165,9 @@ export class Spool {
     const grown = [...this.grown]
     this.grown.clear()
     try {
-      for (const fd of fds) await syncData(fd)
-      for (const fd of closing) await syncData(fd)
-      for (const folder of grown) syncFolder(folder)
+      // Side by side: a filesystem takes them all with one write of its own journal.
+      await settleAll([...fds, ...closing].map((fd) => syncData(fd)))
+      await settleAll(grown.map((folder) => syncFolderLater(folder)))
     } finally {
       this.syncing.clear()
       for (const fd of closing) closeSync(fd)

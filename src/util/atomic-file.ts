@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import { closeSync, fsyncSync, openSync, renameSync, rmSync, writeSync } from 'node:fs'
+import { open } from 'node:fs/promises'
 import { dirname } from 'node:path'
 
 /** Makes the names in a folder durable. Some filesystems do not allow it; there the rename itself has to do. */
@@ -13,11 +14,28 @@ export function syncFolder(folder: string): void {
   try {
     fsyncSync(fd)
   } catch (error) {
-    const code = error instanceof Error && 'code' in error ? error.code : undefined
-    if (code !== 'EINVAL' && code !== 'EPERM' && code !== 'EISDIR' && code !== 'ENOTSUP') throw error
+    throwUnlessUnable(error)
   } finally {
     closeSync(fd)
   }
+}
+
+/** As `syncFolder`, on a thread of the pool. */
+export async function syncFolderLater(folder: string): Promise<void> {
+  const handle = await open(folder, 'r').catch(() => undefined)
+  if (handle === undefined) return
+  try {
+    await handle.sync()
+  } catch (error) {
+    throwUnlessUnable(error)
+  } finally {
+    await handle.close()
+  }
+}
+
+function throwUnlessUnable(error: unknown): void {
+  const code = error instanceof Error && 'code' in error ? error.code : undefined
+  if (code !== 'EINVAL' && code !== 'EPERM' && code !== 'EISDIR' && code !== 'ENOTSUP') throw error
 }
 
 /** Writes every byte: a write may take fewer than asked for. */

@@ -206,6 +206,7 @@ describe('--json', () => {
       audit_events: 88123,
       bytes: 3420000000,
       parts: 2,
+      pruned: null,
       api_calls: 8402,
       calls_repeated: 0,
       throttled: 3,
