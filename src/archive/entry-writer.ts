@@ -45,7 +45,12 @@ export class EntryWriter {
     await this.deflated?.ready()
   }
 
-  /** The entry keeps the buffer for a while: it must not change. */
+  /** True while the entry is short and keeps what is written; later it takes copies. */
+  get keepsBuffers(): boolean {
+    return this.deflated === undefined
+  }
+
+  /** While `keepsBuffers`, the buffer must not change afterwards. */
   write(bytes: Buffer): void {
     if (this.deflated === undefined && this.heldBytes + bytes.length > MAX_PREPARED_BYTES) this.startDeflating()
     if (this.deflated !== undefined) {

@@ -21,8 +21,8 @@ export async function packIndex(session: PackSession, source: PackSource): Promi
   const part = await session.openPart(INDEX_PART)
   await addEntry(session, part, INDEX_ENTRIES.flows, flowsCsv(logs.flowRows()), 0)
   await addEntry(session, part, INDEX_ENTRIES.manifest, manifestJson(head, logs.parts(), logs.packedFlows(), collected), 0)
-  await addEntry(session, part, INDEX_ENTRIES.entries, logs.entries.read(), logs.entries.flush())
-  await addEntry(session, part, INDEX_ENTRIES.records, logs.records.read(), logs.records.flush())
+  await addEntry(session, part, INDEX_ENTRIES.entries, logs.entries.read(0, { isLent: true }), logs.entries.flush())
+  await addEntry(session, part, INDEX_ENTRIES.records, logs.records.read(0, { isLent: true }), logs.records.flush())
   await addEntry(session, part, INDEX_ENTRIES.gaps, jsonArray(source.gaps()), 0)
   session.stage('commit')
   await session.closePart()
@@ -38,7 +38,8 @@ async function addEntry(
   const entry = part.zip.openEntry(Buffer.from(path), { mayBeHuge: mayPassPlainSize(expectedBytes), level: FAST_LEVEL })
   for await (const chunk of content) {
     session.signal.throwIfAborted()
-    entry.write(chunk)
+    // Frames of the logs are lent.
+    entry.write(entry.keepsBuffers ? Buffer.from(chunk) : chunk)
     if (entry.full) await entry.ready()
   }
   await entry.end()
