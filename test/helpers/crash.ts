@@ -299,7 +299,9 @@ export const crashChecks = { atDestination: problemsAtDestination, atEnd: proble
 function leftovers(workspace: Workspace): string[] {
   const keeps = /^(?:plan|status|manifest|gaps)\.json$|^events\.jsonl(?:\.1)?$/
   const runs = join(workspace.stateDir, 'runs')
-  return readdirSync(runs).flatMap((run) => readdirSync(join(runs, run)).filter((name) => !keeps.test(basename(name))))
+  // A run killed before it had a plan leaves its folder, which a later run removes.
+  const begun = readdirSync(runs).filter((run) => existsSync(join(runs, run, 'plan.json')))
+  return begun.flatMap((run) => readdirSync(join(runs, run)).filter((name) => !keeps.test(basename(name))))
 }
 
 /** One line for a report of a trial. */

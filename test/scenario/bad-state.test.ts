@@ -1,4 +1,15 @@
-import { chmodSync, cpSync, mkdirSync, readdirSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs'
+import {
+  chmodSync,
+  cpSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  truncateSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, it, vi } from 'vitest'
 import { type Sandbox, startSandbox } from '../../src/sandbox/server.js'
@@ -182,4 +193,18 @@ it.skipIf(process.getuid?.() === 0)('a read-only state folder ends with 14 and i
       chmodSync(join(workspace.stateDir, 'runs', runId), 0o700)
     },
   )
+})
+
+it.concurrent('the folder of a run that was killed before it had a plan goes with a later run; one just made is left alone', async () => {
+  await withWorkspace({}, async (workspace) => {
+    const [old, young] = ['20260101T023000Z-0a0a0a0a', '20260102T023000Z-0b0b0b0b'].map((id) => join(workspace.stateDir, 'runs', id))
+    for (const folder of [old, young]) {
+      mkdirSync(folder, { recursive: true })
+      writeFileSync(join(folder, 'plan.json.12345678.tmp'), '{"format')
+    }
+    const hourAgo = Date.now() / 1000 - 3600
+    utimesSync(old, hourAgo, hourAgo)
+    expect((await workspace.run()).code).toBe(0)
+    expect([existsSync(old), existsSync(young)]).toEqual([false, true])
+  })
 })

@@ -5,7 +5,7 @@ import { runFolder } from '../../state/history.js'
 import { stateError } from '../../state/state-error.js'
 import { formatDuration } from '../../util/units.js'
 import { newProtection } from './protection.js'
-import { clearRunData, type RunPlan, tidyRun, unfinishedRuns, writePlan } from './run-plan.js'
+import { clearRunData, type RunPlan, removeUnbegun, tidyRun, unfinishedRuns, writePlan } from './run-plan.js'
 import type { RunDeps, RunOptions } from './run-types.js'
 
 /**
@@ -21,10 +21,11 @@ export async function choosePlan(options: RunOptions, deps: RunDeps, mode: 'look
 }
 
 async function choose(options: RunOptions, deps: RunDeps, mode: 'look' | 'take', id: string | undefined): Promise<RunPlan> {
-  const { plans, unreadable, uncleared } = unfinishedRuns(options.stateDir, options.account.accountId)
+  const { plans, unreadable, uncleared, unbegun } = unfinishedRuns(options.stateDir, options.account.accountId)
   if (mode === 'take') {
     // A process killed between the end of its run and its last clean-up left the account's data behind.
     for (const name of uncleared) tidyRun(options.stateDir, name, deps.emit)
+    for (const name of unbegun) removeUnbegun(options.stateDir, name, deps.clock.now())
     for (const name of unreadable)
       warn(
         deps,

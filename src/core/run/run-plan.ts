@@ -1,4 +1,4 @@
-import { existsSync, readdirSync, readFileSync, rmSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import type { SpoolKeyMaterial } from '../../crypto/spool-cipher.js'
 import { runFolder } from '../../state/history.js'
@@ -50,25 +50,48 @@ export function readPlan(stateDir: string, id: string): RunPlan | undefined {
   }
 }
 
-/** Unfinished runs of an account, newest first; with `unreadable` those whose plan says nothing, and with `uncleared` those done whose data are still there. */
-export function unfinishedRuns(stateDir: string, accountId: string): { plans: RunPlan[]; unreadable: string[]; uncleared: string[] } {
+export interface UnfinishedRuns {
+  /** Newest first. */
+  plans: RunPlan[]
+  /** Their plan says nothing. */
+  unreadable: string[]
+  /** Done, and their data are still there. */
+  uncleared: string[]
+  /** Without a plan and a journal: a process was killed as it began, or begins just now for another account. */
+  unbegun: string[]
+}
+
+/** What lies in the folder of runs, as far as it concerns this account. */
+export function unfinishedRuns(stateDir: string, accountId: string): UnfinishedRuns {
   const folder = join(stateDir, 'runs')
   const names = existsSync(folder) ? readdirSync(folder).filter(isRunId).sort().reverse() : []
   const plans: RunPlan[] = []
   const unreadable: string[] = []
   const uncleared: string[] = []
+  const unbegun: string[] = []
   for (const name of names) {
     const plan = readPlan(stateDir, name)
     if (plan === undefined) {
       // A process stopped before it wrote its plan has asked for nothing yet.
       if (existsSync(join(folder, name, 'journal.jsonl'))) unreadable.push(name)
+      else if (!existsSync(join(folder, name, PLAN_FILE))) unbegun.push(name)
       continue
     }
     if (plan.accountId !== accountId) continue
     if (plan.state === 'open') plans.push(plan)
     if (plan.state === 'done' && readdirSync(join(folder, name)).some(isRunData)) uncleared.push(name)
   }
-  return { plans, unreadable, uncleared }
+  return { plans, unreadable, uncleared, unbegun }
+}
+
+// A plan is written a moment after its folder was made.
+const BEGINS_WITHIN_MS = 10 * 60_000
+
+/** Removes the folder of a run that never began. */
+export function removeUnbegun(stateDir: string, id: string, nowMs: number): void {
+  const folder = runFolder(stateDir, id)
+  const madeMs = statSync(folder, { throwIfNoEntry: false })?.mtimeMs ?? nowMs
+  if (nowMs - madeMs > BEGINS_WITHIN_MS) rmSync(folder, { recursive: true, force: true })
 }
 
 const RUN_DATA = new Set(['spool', 'pack', 'items.table', 'files.table', 'in-flight', 'journal.jsonl'])
