@@ -39,7 +39,8 @@ export interface BackupEncryption {
 export interface SpoolCipher {
   /** Bytes a sealed record is longer than its content. */
   readonly overheadBytes: number
-  seal(plain: Uint8Array): Buffer
+  /** `into`, where given, takes the result: it has room for the content and `overheadBytes`. */
+  seal(plain: Uint8Array, into?: Buffer): Buffer
   /** Throws DamagedError when the record is not what `seal` returned. */
   open(sealed: Uint8Array): Buffer
 }

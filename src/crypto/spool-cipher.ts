@@ -17,8 +17,9 @@ export type SpoolKeyMaterial = { kind: 'passphrase'; salt: string; iterations: n
 export function createSpoolCipher(key: Uint8Array): SpoolCipher {
   return {
     overheadBytes: NONCE_BYTES + TAG_BYTES,
-    seal(plain) {
-      const sealed = Buffer.allocUnsafe(NONCE_BYTES + plain.length + TAG_BYTES)
+    seal(plain, into) {
+      const sealedBytes = NONCE_BYTES + plain.length + TAG_BYTES
+      const sealed = into?.subarray(0, sealedBytes) ?? Buffer.allocUnsafe(sealedBytes)
       const nonce = randomBytes(NONCE_BYTES)
       const cipher = createCipheriv('aes-256-gcm', key, nonce)
       nonce.copy(sealed)

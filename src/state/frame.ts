@@ -10,7 +10,8 @@ export interface Frame {
 /** Seals frames at rest (details.md 35); the same shape as crypto's SpoolCipher. */
 export interface FrameCipher {
   readonly overheadBytes: number
-  seal(plain: Uint8Array): Buffer
+  /** `into`, where given, takes the result: it has room for the content and `overheadBytes`. */
+  seal(plain: Uint8Array, into?: Buffer): Buffer
   open(sealed: Uint8Array): Buffer
 }
 

@@ -13,8 +13,10 @@ export class LargeFile {
   private readonly fd: number
   private readonly cipher: FrameCipher | undefined
   private readonly onFinish: (fd: number) => void
-  private pending: Buffer[] = []
-  private pendingBytes = 0
+  /** What is gathered for the next frame, and the frame once sealed: one of each for the whole file, whose frames would be 100 MB of garbage a second. */
+  private readonly frame: Buffer
+  private frameBytes = 0
+  private readonly sealed: Buffer
   private offset = 0
   /** Bytes and CRC-32 of the content so far. */
   bytes = 0
@@ -26,6 +28,8 @@ export class LargeFile {
     this.fd = openSync(path, 'w+', 0o600)
     this.cipher = cipher
     this.onFinish = onFinish
+    this.frame = Buffer.allocUnsafeSlow(cipher === undefined ? 0 : LARGE_FRAME_BYTES)
+    this.sealed = Buffer.allocUnsafeSlow(cipher === undefined ? 0 : LARGE_FRAME_BYTES + cipher.overheadBytes)
   }
 
   write(chunk: Buffer): void {
@@ -36,13 +40,16 @@ export class LargeFile {
       this.offset += chunk.length
       return
     }
-    this.pending.push(chunk)
-    this.pendingBytes += chunk.length
-    if (this.pendingBytes >= LARGE_FRAME_BYTES) this.flush(false)
+    for (let from = 0; from < chunk.length; ) {
+      const count = chunk.copy(this.frame, this.frameBytes, from)
+      this.frameBytes += count
+      from += count
+      if (this.frameBytes === LARGE_FRAME_BYTES) this.flush(this.cipher)
+    }
   }
 
   finish(): void {
-    this.flush(true)
+    if (this.cipher !== undefined && this.frameBytes > 0) this.flush(this.cipher)
     this.onFinish(this.fd)
   }
 
@@ -52,17 +59,11 @@ export class LargeFile {
     rmSync(this.path, { force: true })
   }
 
-  private flush(all: boolean): void {
-    if (this.cipher === undefined || this.pendingBytes === 0) return
-    let rest = Buffer.concat(this.pending, this.pendingBytes)
-    while (rest.length >= LARGE_FRAME_BYTES || (all && rest.length > 0)) {
-      const sealed = this.cipher.seal(rest.subarray(0, LARGE_FRAME_BYTES))
-      writeFully(this.fd, sealed, this.offset)
-      this.offset += sealed.length
-      rest = rest.subarray(LARGE_FRAME_BYTES)
-    }
-    this.pending = [rest]
-    this.pendingBytes = rest.length
+  private flush(cipher: FrameCipher): void {
+    const sealed = cipher.seal(this.frame.subarray(0, this.frameBytes), this.sealed)
+    writeFully(this.fd, sealed, this.offset)
+    this.offset += sealed.length
+    this.frameBytes = 0
   }
 }
 
