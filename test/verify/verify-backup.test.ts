@@ -385,6 +385,16 @@ describe('verify where every checksum outside agrees', () => {
       finds: /nothing proves the completeness of flow Leave_A00, and gaps.json does not name it/,
     },
     {
+      name: 'a flow that was never read and that no gap names',
+      options: {
+        manifest: (manifest) => {
+          const { flows } = manifest['collected'] as { flows: object[] }
+          flows.push({ id: 'Never_A00', type: 'process' })
+        },
+      },
+      finds: /nothing proves the completeness of flow Never_A00/,
+    },
+    {
       name: 'records that were not read and that no gap names',
       options: {
         manifest: (manifest) => {

@@ -52,11 +52,9 @@ export async function compareProof(
 
 function collectedFlows({ collected }: Manifest): CollectedFlow[] | undefined {
   if (!isObject(collected) || !Array.isArray(collected['flows'])) return undefined
-  const flows = (collected['flows'] as unknown[]).filter(
-    (flow): flow is CollectedFlow =>
-      isObject(flow) && typeof flow['id'] === 'string' && typeof flow['type'] === 'string' && 'records' in flow,
+  return (collected['flows'] as unknown[]).filter(
+    (flow): flow is CollectedFlow => isObject(flow) && typeof flow['id'] === 'string' && typeof flow['type'] === 'string',
   )
-  return flows
 }
 
 function compareFlows(manifest: Manifest, flows: readonly CollectedFlow[], damage: (reason: string) => void): void {
@@ -66,13 +64,13 @@ function compareFlows(manifest: Manifest, flows: readonly CollectedFlow[], damag
     const parts = packed.get(key(flow))?.parts ?? []
     for (const field of FIELDS) {
       const sum = parts.reduce((total, part) => total + part[field], 0)
-      if (flow[field] !== sum) damage(`${flow[field]} ${field} of flow ${flow.id} were read, and the backup holds ${sum}`)
+      if ((flow[field] ?? 0) !== sum) damage(`${flow[field]} ${field} of flow ${flow.id} were read, and the backup holds ${sum}`)
     }
   }
 }
 
 function whatIsMissing({ proof, notRead, filesMissing }: CollectedFlow): string | undefined {
-  if (isObject(proof) && proof['status'] !== 'proven') return 'nothing proves the completeness'
+  if (!isObject(proof) || proof['status'] !== 'proven') return 'nothing proves the completeness'
   if (typeof notRead === 'number' && notRead > 0) return `${notRead} records were not read`
   if (typeof filesMissing === 'number' && filesMissing > 0) return `${filesMissing} files are missing`
   return undefined
