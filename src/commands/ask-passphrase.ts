@@ -7,6 +7,12 @@ export function canAsk({ stdin, stderr, flags }: CommandContext): boolean {
   return stdin.isTTY === true && stderr.isTTY === true && flags.json !== true
 }
 
+/** True for a passphrase that keeps the rule, else what is wrong with it, for the person who typed it. */
+export function judgePassphrase(typed: string): true | string {
+  const problem = checkPassphrase(typed)
+  return problem === undefined || `It ${problem}.`
+}
+
 /** The question for a new backup's passphrase, typed hidden and twice, asked again until it keeps the rule; undefined where nobody is there to answer. */
 export function passphrasePrompt(context: CommandContext): ((signal: AbortSignal) => Promise<string>) | undefined {
   if (!canAsk(context)) return undefined
@@ -18,10 +24,7 @@ export function passphrasePrompt(context: CommandContext): ((signal: AbortSignal
       message: 'Passphrase of the backup',
       flag: 'KFBACKUP_PASSPHRASE_FILE',
       confirm: true,
-      validate: (typed) => {
-        const problem = checkPassphrase(typed)
-        return problem === undefined || `It ${problem}.`
-      },
+      validate: judgePassphrase,
     })
   }
 }

@@ -5,8 +5,6 @@ import type { Limiter } from './rate-limiter.js'
 export interface RateClaim {
   /** Calls a minute it takes the account to allow in all. */
   rate: number
-  /** When it began to call. */
-  sinceMs: number
   /** When it was last refused for the rate, and until when it was told to wait. */
   refusedMs: number
   pausedUntilMs: number
@@ -42,7 +40,6 @@ export class SharedLimiter implements Limiter {
   private readonly inner: SharableLimiter
   private readonly claims: RateClaims
   private readonly clock: Pick<Clock, 'now'>
-  private readonly sinceMs: number
   private refusedMs = 0
   private pausedUntilMs = 0
   private exchangedMs = Number.NEGATIVE_INFINITY
@@ -52,7 +49,6 @@ export class SharedLimiter implements Limiter {
     this.inner = inner
     this.claims = claims
     this.clock = clock
-    this.sinceMs = clock.now()
   }
 
   get callsPerMinute(): number {
@@ -95,13 +91,13 @@ export class SharedLimiter implements Limiter {
   private exchange(): void {
     const now = this.clock.now()
     this.exchangedMs = now
-    const { refusedMs, pausedUntilMs, sinceMs } = this
+    const { refusedMs, pausedUntilMs } = this
     // At a low rate the next start, and with it the next exchange, may be far away.
     const betweenStartsMs = (60_000 / this.inner.accountRate) * this.sharers
     const untilMs = Math.max(now, pausedUntilMs) + Math.max(CLAIM_MS, 3 * betweenStartsMs)
     let others: RateClaim[]
     try {
-      others = this.claims.exchange({ rate: this.inner.accountRate, sinceMs, refusedMs, pausedUntilMs, untilMs }, now)
+      others = this.claims.exchange({ rate: this.inner.accountRate, refusedMs, pausedUntilMs, untilMs }, now)
     } catch {
       // A full disk must not stop the run: it goes on with the share it has, and a refusal would slow it down.
       return

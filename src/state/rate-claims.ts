@@ -7,7 +7,6 @@ import { type ProcessTable, systemProcesses } from './lock-processes.js'
 /** A claim on an account's rate; http/shared-limiter.ts says what the fields mean. */
 export interface SavedClaim {
   rate: number
-  sinceMs: number
   refusedMs: number
   pausedUntilMs: number
   untilMs: number
@@ -63,10 +62,10 @@ export class RateClaimFiles {
       return undefined
     }
     if (!isObject(value)) return undefined
-    const { rate, sinceMs, refusedMs, pausedUntilMs, untilMs, pid, bootId } = value
-    const numbers = [rate, sinceMs, refusedMs, pausedUntilMs, untilMs].map(Number)
+    const { rate, refusedMs, pausedUntilMs, untilMs, pid, bootId } = value
+    const numbers = [rate, refusedMs, pausedUntilMs, untilMs].map(Number)
     if (numbers.some((number) => !Number.isFinite(number))) return undefined
-    const claim = { rate: Number(rate), sinceMs: Number(sinceMs), refusedMs: Number(refusedMs), pausedUntilMs: Number(pausedUntilMs) }
+    const claim = { rate: Number(rate), refusedMs: Number(refusedMs), pausedUntilMs: Number(pausedUntilMs) }
     const until = Number(untilMs)
     if (until <= nowMs || until > nowMs + LONGEST_CLAIM_MS) return undefined
     const isGone = this.processes.sameBoot(String(bootId)) && Number.isSafeInteger(pid) && !this.processes.look(Number(pid)).exists

@@ -6,6 +6,7 @@ import { MAX_SECRET_BYTES } from '../../config/secret-source.js'
 import { createAgeEncryption } from '../../crypto/age-encryption.js'
 import { BackupError, UsageError } from '../../errors.js'
 import { nearest } from '../../util/nearest.js'
+import { judgePassphrase } from '../ask-passphrase.js'
 import { listOf } from './options.js'
 import { answer, orUsual, rememberedText, type Wizard } from './wizard.js'
 
@@ -141,10 +142,7 @@ async function askPassphrase(wizard: Wizard): Promise<EncryptionAnswers> {
       message: 'Passphrase',
       flag: '--passphrase-file',
       confirm: true,
-      validate: (typed) => {
-        const problem = checkPassphrase(typed)
-        return problem === undefined || `It ${problem}.`
-      },
+      validate: judgePassphrase,
     })
   }
   return {
