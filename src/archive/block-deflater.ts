@@ -1,6 +1,6 @@
 import { type DeflateLevel, deflateBlock, WINDOW_BYTES, worstDeflateBytes } from './deflate.js'
 
-export const BLOCK_BYTES = 256 * 1024
+export const BLOCK_BYTES = 512 * 1024
 /** As many as the thread pool has threads: with two, the pool ran dry whenever the main thread was busy hashing (361 ms a 64 MB against 281). */
 const MAX_IN_FLIGHT = 4
 

@@ -22,7 +22,7 @@ export class FileSink extends Writable {
   }
 
   override _writev(chunks: { chunk: Buffer }[], callback: (error?: Error) => void): void {
-    this.writeAll(chunks.map(({ chunk }) => chunk)).then(() => callback(), callback)
+    this.writeMany(chunks.map(({ chunk }) => chunk)).then(() => callback(), callback)
   }
 
   override _final(callback: (error?: Error) => void): void {
@@ -37,6 +37,22 @@ export class FileSink extends Writable {
       () => callback(error),
       (closing: unknown) => callback(error ?? localError(closing, 'write', this.path)),
     )
+  }
+
+  private async writeMany(chunks: Buffer[]): Promise<void> {
+    try {
+      const { bytesWritten } = await this.handle.writev(chunks)
+      this.bytes += bytesWritten
+      let done = bytesWritten
+      const rest: Buffer[] = []
+      for (const chunk of chunks) {
+        if (done < chunk.length) rest.push(chunk.subarray(done))
+        done = Math.max(0, done - chunk.length)
+      }
+      if (rest.length > 0) await this.writeAll(rest)
+    } catch (error) {
+      throw localError(error, 'write', this.path)
+    }
   }
 
   private async writeAll(chunks: Buffer[]): Promise<void> {
