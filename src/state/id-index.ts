@@ -1,13 +1,18 @@
-import { createHash } from 'node:crypto'
+import { hash } from 'node:crypto'
 
 const MIN_CAPACITY = 1024
 const PIECE_IDS = 16 * 1024
 const EMPTY = new Uint32Array(0)
 
-function hashOf(id: string): { high: number; low: number } {
-  // Not as UTF-8: there all halves of surrogate pairs would be one and the same.
-  const hash = createHash('sha256').update(id, 'utf16le').digest()
-  return { high: hash.readUInt32LE(0), low: hash.readUInt32LE(4) }
+function hashOf(json: string): { high: number; low: number } {
+  // One-shot, and as text: a Hash object and a Buffer for each id of a long list are work for the collector long after.
+  const bytes = hash('sha256', json, 'binary')
+  return { high: wordAt(bytes, 0), low: wordAt(bytes, 4) }
+}
+
+function wordAt(bytes: string, at: number): number {
+  const code = (place: number): number => bytes.charCodeAt(at + place)
+  return (code(0) | (code(1) << 8) | (code(2) << 16) | (code(3) << 24)) >>> 0
 }
 
 /**
@@ -23,7 +28,13 @@ export class IdIndex {
 
   /** The id's number, given now (the next one) if it is new. */
   add(id: string): { seq: number; isNew: boolean } {
-    const { high, low } = hashOf(id)
+    // As JSON text no two ids are the same bytes; as UTF-8 all halves of surrogate pairs would be.
+    return this.addJson(JSON.stringify(id))
+  }
+
+  /** `add` for an id that is there as JSON text, as JSON.stringify writes it. */
+  addJson(json: string): { seq: number; isNew: boolean } {
+    const { high, low } = hashOf(json)
     const slot = this.slot(high, low)
     const known = this.slots[slot] ?? 0
     if (known !== 0) return { seq: known - 1, isNew: false }
@@ -41,7 +52,7 @@ export class IdIndex {
 
   /** The number of a known id. */
   find(id: string): number | undefined {
-    const { high, low } = hashOf(id)
+    const { high, low } = hashOf(JSON.stringify(id))
     const known = this.slots[this.slot(high, low)] ?? 0
     return known === 0 ? undefined : known - 1
   }

@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto'
+import { hash } from 'node:crypto'
 import { closeSync, existsSync, openSync, readFileSync } from 'node:fs'
 import { crc32 } from 'node:zlib'
 import { writeFully } from '../util/atomic-file.js'
@@ -17,8 +17,9 @@ export interface CallTotals {
   repeated: () => number
 }
 
-function digest(call: string): Buffer {
-  return createHash('sha256').update(call).digest().subarray(0, KEY_BYTES)
+/** The first bytes of the call's SHA-256, a character each. */
+function digest(call: string): string {
+  return hash('sha256', call, 'binary').slice(0, KEY_BYTES)
 }
 
 /**
@@ -31,6 +32,7 @@ export class InFlight {
   private readonly slots = new Map<string, number>()
   private readonly free: number[] = []
   private used = 0
+  private readonly content = Buffer.alloc(SLOT_BYTES)
   /** Requests beyond its own that a call has led to: redirects within the account. */
   private readonly hops = new Map<string, Set<string>>()
   /** Calls of earlier processes that ended before their answer was saved, and were not made again yet. */
@@ -54,14 +56,13 @@ export class InFlight {
 
   /** Notes a request before it is sent; `request` is another than the call itself where a redirect led to it. */
   begin(call: string, request = call): void {
-    const bytes = digest(request)
-    const key = bytes.toString('hex')
+    const key = digest(request)
     if (request !== call) this.hops.set(call, (this.hops.get(call) ?? new Set()).add(key))
     if (this.lost.delete(key)) this.repeated++
     const slot = this.slots.get(key) ?? this.free.pop() ?? this.used++
     this.slots.set(key, slot)
-    const content = Buffer.alloc(SLOT_BYTES)
-    bytes.copy(content)
+    const { content } = this
+    content.write(key, 'latin1')
     content.writeUInt32LE(this.totals.calls(), CALLS_AT)
     content.writeUInt32LE(this.totals.repeated(), REPEATED_AT)
     content.writeUInt32LE(crc32(content.subarray(0, CRC_AT)), CRC_AT)
@@ -70,7 +71,7 @@ export class InFlight {
 
   /** The call's answer is saved, or nobody asks for it again. */
   end(call: string): void {
-    this.release(digest(call).toString('hex'))
+    this.release(digest(call))
     for (const key of this.hops.get(call) ?? []) this.release(key)
     this.hops.delete(call)
   }
@@ -96,7 +97,7 @@ export class InFlight {
         this.free.push(this.used)
         continue
       }
-      const key = slot.toString('hex', 0, KEY_BYTES)
+      const key = slot.toString('latin1', 0, KEY_BYTES)
       this.slots.set(key, this.used)
       this.lost.add(key)
       this.before.calls = Math.max(this.before.calls, slot.readUInt32LE(CALLS_AT))

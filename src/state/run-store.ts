@@ -2,12 +2,12 @@ import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Collection, MissedPage, PageRef } from './collection.js'
 import type { Frame, FrameCipher } from './frame.js'
-import { IdIndex } from './id-index.js'
+import type { IdIndex } from './id-index.js'
 import { InFlight } from './in-flight.js'
 import { type ItemPart, ItemTable } from './item-table.js'
 import { Journal, type JournalLine } from './journal.js'
 import { applyLine, FILE_STREAM_OFFSET, type ReplayState, replay } from './run-replay.js'
-import { joinRows, markSeenInPass, type PageRow, preparePage, readIds, type SavedPage } from './saved-rows.js'
+import { joinRows, markSeenInPass, type PageRow, preparePage, readIds, rebuildIds, type SavedPage } from './saved-rows.js'
 import { Spool } from './spool.js'
 
 export interface RunStoreOptions {
@@ -249,8 +249,7 @@ export class RunStore {
 
   private idsOf(collection: Collection): IdIndex {
     if (collection.ids !== undefined) return collection.ids
-    const ids = new IdIndex()
-    for (const ref of collection.pages) for (const id of this.readIds(collection, ref)) ids.add(id)
+    const ids = rebuildIds(this.spool, collection)
     collection.ids = ids
     markSeenInPass(this.spool, collection)
     return ids

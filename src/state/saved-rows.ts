@@ -1,6 +1,6 @@
 import type { Collection, PageRef } from './collection.js'
 import type { Frame } from './frame.js'
-import type { IdIndex } from './id-index.js'
+import { IdIndex } from './id-index.js'
 import type { Spool } from './spool.js'
 
 /** One row of a list page as it is saved. */
@@ -50,20 +50,32 @@ const COMMA = Buffer.from(',')
 /** The ids a page brought, in order; the first has number `ref.firstSeq`. */
 export function readIds(spool: Spool, collection: Collection, ref: PageRef): string[] {
   if (ref.fresh === 0) return []
-  const text = spool.read(collection.number, ref.frame).toString('utf8')
-  return text
-    .split('\n')
+  return rowsOf(spool, collection, ref)
     .filter((row) => row.startsWith('"'))
     .map((row) => String(JSON.parse(row)))
+}
+
+/** The lines of a page: a new id as JSON text, a known one as its number. */
+function rowsOf(spool: Spool, collection: Collection, ref: PageRef): string[] {
+  const text = spool.read(collection.number, ref.frame).toString('utf8')
+  return text === '' ? [] : text.split('\n')
+}
+
+/** Every id of the saved pages, numbered again in the same order. */
+export function rebuildIds(spool: Spool, collection: Collection): IdIndex {
+  const ids = new IdIndex()
+  for (const ref of collection.pages) {
+    if (ref.fresh === 0) continue
+    for (const row of rowsOf(spool, collection, ref)) if (row.startsWith('"')) ids.addJson(row)
+  }
+  return ids
 }
 
 /** Marks again what the saved pages of the current pass showed. */
 export function markSeenInPass(spool: Spool, collection: Collection): void {
   for (const ref of collection.pages.slice(collection.passFrom)) {
     let seq = ref.firstSeq
-    const text = spool.read(collection.number, ref.frame).toString('utf8')
-    if (text === '') continue
-    for (const row of text.split('\n')) collection.markSeen(row.startsWith('"') ? seq++ : Number(row))
+    for (const row of rowsOf(spool, collection, ref)) collection.markSeen(row.startsWith('"') ? seq++ : Number(row))
   }
 }
 

@@ -22,7 +22,7 @@ export async function settleAbsent(context: CollectContext, flow: FlowWork, { is
   const about = { category: 'transactions', flow: info.id } as const
   let wentAway = 0
   let inVain = 0
-  for (const { seq, id } of listed(context, flow)) {
+  for (const { seq, id } of absent(context, flow, isListWhole)) {
     const isListed = isListWhole && collection.wasSeen(seq)
     const isGone = store.items.isGone(collection.number, seq)
     if (isGone && isListed) {
@@ -43,8 +43,15 @@ export async function settleAbsent(context: CollectContext, flow: FlowWork, { is
   return wentAway
 }
 
-function* listed(context: CollectContext, { collection }: FlowWork): Generator<Listed> {
+/** What is not found or not seen any more; the ids of a page with nothing of the kind are not read again. */
+function* absent(context: CollectContext, { collection }: FlowWork, isListWhole: boolean): Generator<Listed> {
+  const { items } = context.store
+  const isAbsent = (seq: number): boolean => items.isGone(collection.number, seq) || (isListWhole && !collection.wasSeen(seq))
   for (const ref of collection.pages) {
-    for (const [offset, id] of context.store.readIds(collection, ref).entries()) yield { seq: ref.firstSeq + offset, id }
+    const found: number[] = []
+    for (let offset = 0; offset < ref.fresh; offset++) if (isAbsent(ref.firstSeq + offset)) found.push(offset)
+    if (found.length === 0) continue
+    const ids = context.store.readIds(collection, ref)
+    for (const offset of found) yield { seq: ref.firstSeq + offset, id: ids[offset] ?? '' }
   }
 }
