@@ -66,6 +66,8 @@ async function derivePartKey(passphrase: string, salt: Buffer, iterations: numbe
 
 /** The first TransactionalData, UserAndGroup, the first AuditLogs and Index: every backup of all categories has them. */
 const PARTS_OF_ANY_BACKUP = 4
+/** A derivation takes a core for a sixth of a second: not while the first calls are made and nothing is compiled yet. */
+const AHEAD_AFTER_MS = 3_000
 
 /**
  * Keys derived before their parts begin, one after the other while the account is still read: four derivations, one in front of each part, were a second of
@@ -74,16 +76,27 @@ const PARTS_OF_ANY_BACKUP = 4
 class PartKeys {
   private readonly derive: () => Promise<PartKey>
   private readonly ahead: Promise<PartKey>[] = []
+  private readonly timer: NodeJS.Timeout
   private last: Promise<unknown> = Promise.resolve()
+  private isBegun = false
 
   constructor(derive: () => Promise<PartKey>) {
     this.derive = derive
-    for (let part = 0; part < PARTS_OF_ANY_BACKUP; part++) this.prepare()
+    this.timer = setTimeout(() => this.begin(), AHEAD_AFTER_MS)
+    this.timer.unref()
   }
 
   take(partName: string): Promise<PartKey> {
+    this.begin()
     if (/-(?!0+(?:\D|$))\d+/.test(partName)) this.prepare()
     return this.ahead.shift() ?? this.derive()
+  }
+
+  private begin(): void {
+    clearTimeout(this.timer)
+    if (this.isBegun) return
+    this.isBegun = true
+    for (let part = 0; part < PARTS_OF_ANY_BACKUP; part++) this.prepare()
   }
 
   private prepare(): void {

@@ -10,13 +10,12 @@ const DECODERS = { gzip: createGunzip, 'x-gzip': createGunzip, br: createBrotliD
  * A body's content, whatever encoding the server chose though none was asked for. Throws BadBodyError where the encoding is unknown, or the body does
  * not hold to it.
  */
-export async function* decodedBody(call: string, response: WireResponse): AsyncGenerator<Buffer> {
+export function decodedBody(call: string, response: WireResponse): AsyncIterable<Buffer> {
   const encoding = response.header('content-encoding')?.trim().toLowerCase() ?? ''
-  const body: AsyncIterable<Buffer> = response.body
-  if (encoding === '' || encoding === 'identity') {
-    yield* body
-    return
-  }
+  return encoding === '' || encoding === 'identity' ? response.body : decoded(call, response, encoding)
+}
+
+async function* decoded(call: string, response: WireResponse, encoding: string): AsyncGenerator<Buffer> {
   const decoder = Object.hasOwn(DECODERS, encoding) ? DECODERS[encoding as keyof typeof DECODERS]() : undefined
   if (decoder === undefined) {
     response.body.destroy()

@@ -46,6 +46,15 @@ export interface TransportOptions {
 const TIMEOUTS: Timeouts = { connectMs: 10_000, headersMs: 60_000, bodyStallMs: 60_000 }
 const KEEP_ALIVE_MS = 30_000
 
+function loadUndici(): Promise<[typeof import('undici/lib/dispatcher/agent.js'), typeof import('undici/lib/api/api-request.js')]> {
+  return Promise.all([import('undici/lib/dispatcher/agent.js'), import('undici/lib/api/api-request.js')])
+}
+
+/** Loads what createTransport needs, for whoever has to wait anyway before it can call it. Never rejects: createTransport meets the same failure. */
+export async function preloadTransport(): Promise<void> {
+  await loadUndici().catch(() => {})
+}
+
 /**
  * Keep-alive connections over undici, through the environment's proxy where one is set; this machine is always reached straight. Only the
  * parts of undici that send are loaded: the whole of it costs as long as starting Node, and half of its 111 files are fetch, caches and mocks.
@@ -60,10 +69,7 @@ export async function createTransport({ connections, env, timeouts = TIMEOUTS }:
     pipelining: 1,
   }
   const proxies = readProxies(env)
-  const [{ default: Agent }, { default: send }] = await Promise.all([
-    import('undici/lib/dispatcher/agent.js'),
-    import('undici/lib/api/api-request.js'),
-  ])
+  const [{ default: Agent }, { default: send }] = await loadUndici()
   const direct: Dispatcher = new Agent(options)
   // Empty where unset: undici would otherwise look into the process's own environment.
   const proxied: Dispatcher =

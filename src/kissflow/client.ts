@@ -76,7 +76,7 @@ export class KissflowClient {
 
   /** Method, path and query: names a call in messages and among those in flight. */
   nameOf(call: ApiCall): string {
-    return `${(ENDPOINTS[call.endpoint] as EndpointSpec).method ?? 'GET'} ${this.pathOf(call)}`
+    return nameAt(call, this.pathOf(call))
   }
 
   /** Keys and what every request carries. Sent to the account's exact origin only. */
@@ -87,7 +87,7 @@ export class KissflowClient {
   /** One JSON answer, after all retries. */
   getJson(call: ApiCall, stop: AbortSignal): Promise<JsonAnswer> {
     const path = this.pathOf(call)
-    const name = this.nameOf(call)
+    const name = nameAt(call, path)
     return this.run(name, () => this.fetchJson(name, path, call), call.priority ?? PRIORITY.item, stop)
   }
 
@@ -176,6 +176,10 @@ export class KissflowClient {
       throw new BadBodyError(name, 'the body is not whole JSON', { cause: error })
     }
   }
+}
+
+function nameAt({ endpoint }: ApiCall, path: string): string {
+  return `${(ENDPOINTS[endpoint] as EndpointSpec).method ?? 'GET'} ${path}`
 }
 
 /** A final answer that is of no use, in the form of one that says so itself. */
