@@ -4,16 +4,22 @@ import { type Ended, type FsPlan, makeWorkspace, type Workspace } from './worksp
 
 /** Where an operation of the filesystem was made to fail, and how the run took it. */
 export interface FaultReport {
-  faults: { op: string; path: string; code: string; exit: number | null; message: string }[]
+  faults: (Failed & { code: string; exit: number | null; message: string })[]
   problems: string[]
+}
+
+interface Failed {
+  op: string
+  path: string
+  phase: string
 }
 
 /** Runs with one operation failing. */
 export async function runFailing(
   workspace: Workspace,
   plan: Omit<FsPlan, 'action'> & { code: string },
-): Promise<{ failed: { op: string; path: string } | undefined; ended: Ended }> {
-  let failed: { op: string; path: string } | undefined
+): Promise<{ failed: Failed | undefined; ended: Ended }> {
+  let failed: Failed | undefined
   const { ended } = workspace.start(['run'], {
     files: { ...plan, action: 'fail' },
     onControl: (message) => {
@@ -26,10 +32,17 @@ export async function runFailing(
 // What a run can do without: its progress for `status`, its event log, leftovers of locks, and of a run that is done. Folders are made more than once.
 const COURTESY = /(?:\/spool\/.*|status\.json(?:\.tmp)?|events\.jsonl|\.next-[^/]*|cancel\.json)$/
 
+/** Whether a run may end well although this failed. */
+function mayEndWell({ op, path, phase }: Failed): boolean {
+  if (COURTESY.test(path) || op === 'remove' || op === 'mkdir') return true
+  // Once a second the journal is synced, also while the last file of the backup is written: when that stands, nobody reads the journal any more.
+  return phase === 'commit' && op === 'sync' && path.endsWith('/journal.jsonl')
+}
+
 /** What is wrong with how a run ended after one operation had failed. */
-export function problemsOfFailure(ended: Ended, fault: { op: string; path: string; code: string }, folder: string): string[] {
+export function problemsOfFailure(ended: Ended, fault: Failed & { code: string }, folder: string): string[] {
   const at = `${fault.op} of ${fault.path} failing with ${fault.code}`
-  if (ended.code === 0) return COURTESY.test(fault.path) || fault.op === 'remove' || fault.op === 'mkdir' ? [] : [`exit 0 after ${at}`]
+  if (ended.code === 0) return mayEndWell(fault) ? [] : [`exit 0 after ${at}`]
   // A disk that reports an error at the destination may be well again later.
   const wanted = fault.code !== 'EIO' ? [14] : fault.path.startsWith(`${folder}/backups`) ? [75] : [1]
   const problems: string[] = []

@@ -34,7 +34,7 @@ it('a disk that stays full ends the run with 14; with room again, the next run c
     ] as const) {
       const { failed, ended } = await runFailing(workspace, { phase, nth, code: 'ENOSPC', stays: true })
       expect(failed).toBeDefined()
-      expect(problemsOfFailure(ended, { op: 'write', path: '', code: 'ENOSPC' }, workspace.folder)).toEqual([])
+      expect(problemsOfFailure(ended, { op: 'write', path: '', phase: 'all', code: 'ENOSPC' }, workspace.folder)).toEqual([])
     }
     expect((await workspace.run()).code).toBe(0)
     expect(await crashChecks.atEnd(workspace, { sandbox, config: CONFIG, baseline })).toEqual([])
