@@ -150,6 +150,8 @@ class AgePart implements PlainPart {
       const plain = open(sealed.subarray(0, filled))
       if (plain.length > 0) yield plain
     }
+    // Even an empty content has a chunk.
+    if (next === 0) report('it is cut off behind its header')
   }
 
   /** At least 1: an empty ZIP would have one empty chunk. */

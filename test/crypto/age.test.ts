@@ -102,6 +102,20 @@ describe('the age format', () => {
     )
   })
 
+  it('finds a file cut off at any place of its header, behind it and in its first chunk', async () => {
+    const { stored } = await sealPart(await createAgeEncryption({ recipients: [recipient] }), 'Index.zip', { plain: noise(100) })
+    for (let at = 0; at < stored.length; at++) {
+      let found = ''
+      try {
+        found = (await readWhole(await open(stored.subarray(0, at)))).damage.join()
+      } catch (error) {
+        if (!(error instanceof DamagedError || error instanceof WrongKeyError)) throw error
+        found = error.message
+      }
+      expect(found, `cut to ${at} bytes`).not.toBe('')
+    }
+  })
+
   it('finds any flipped, cut or appended byte', async () => {
     const plain = noise(2 * CHUNK + 9)
     const { stored: good } = await sealPart(await createAgeEncryption({ recipients: [recipient] }), 'Index.zip', { plain })

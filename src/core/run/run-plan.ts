@@ -84,6 +84,13 @@ export function unfinishedRuns(stateDir: string, accountId: string): UnfinishedR
   return { plans, unreadable, uncleared, unbegun }
 }
 
+/** Whether another run here began in the second that this id names: their backups could not be told apart by age. */
+export function sharesSecond(stateDir: string, id: string): boolean {
+  const folder = join(stateDir, 'runs')
+  const second = id.slice(0, id.indexOf('-'))
+  return existsSync(folder) && readdirSync(folder).some((name) => isRunId(name) && name.startsWith(second))
+}
+
 // A plan is written a moment after its folder was made.
 const BEGINS_WITHIN_MS = 10 * 60_000
 

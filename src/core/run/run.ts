@@ -18,7 +18,7 @@ import { startHousekeeping } from './housekeeping.js'
 import { type PackRunParts, packRun } from './pack-run.js'
 import { openProtection } from './protection.js'
 import { recordEnd, recordFailure, recordStart } from './run-history.js'
-import { clearRunData, type RunPlan, tidyRun, writePlan } from './run-plan.js'
+import { clearRunData, type RunPlan, sharesSecond, tidyRun, writePlan } from './run-plan.js'
 import { exitCodeOf, type RunDeps, type RunOptions, type RunResult } from './run-types.js'
 import { openSession, type Session } from './session.js'
 
@@ -79,7 +79,11 @@ function cannotGoOn(error: unknown): unknown {
 /** Finds what to continue and takes the lock; looks again once it is held, since whoever held it may have finished that very run. */
 async function takeUp(options: RunOptions, deps: RunDeps, signal: AbortSignal): Promise<{ plan: RunPlan; lock: Lock }> {
   for (;;) {
-    const plan = await choosePlan(options, deps, 'look')
+    let plan = await choosePlan(options, deps, 'look')
+    if (plan.processes === 0 && sharesSecond(options.stateDir, plan.id)) {
+      await deps.clock.sleep(SECOND_MS - (deps.clock.now() % SECOND_MS), signal)
+      plan = await choosePlan(options, deps, 'look')
+    }
     const lock = await acquireLock(
       {
         stateDir: options.stateDir,
@@ -105,6 +109,8 @@ async function takeUp(options: RunOptions, deps: RunDeps, signal: AbortSignal): 
     lock.release()
   }
 }
+
+const SECOND_MS = 1_000
 
 interface Place {
   plan: RunPlan
