@@ -39,19 +39,18 @@ export class FileSink extends Writable {
     )
   }
 
+  /** All in one call; what it did not take, one after the other. */
   private async writeMany(chunks: Buffer[]): Promise<void> {
+    let done: number
     try {
-      const { bytesWritten } = await this.handle.writev(chunks)
-      this.bytes += bytesWritten
-      let done = bytesWritten
-      const rest: Buffer[] = []
-      for (const chunk of chunks) {
-        if (done < chunk.length) rest.push(chunk.subarray(done))
-        done = Math.max(0, done - chunk.length)
-      }
-      if (rest.length > 0) await this.writeAll(rest)
+      done = (await this.handle.writev(chunks)).bytesWritten
     } catch (error) {
       throw localError(error, 'write', this.path)
+    }
+    this.bytes += done
+    for (const chunk of chunks) {
+      if (done < chunk.length) await this.writeAll([chunk.subarray(done)])
+      done = Math.max(0, done - chunk.length)
     }
   }
 

@@ -79,11 +79,7 @@ function cannotGoOn(error: unknown): unknown {
 /** Finds what to continue and takes the lock; looks again once it is held, since whoever held it may have finished that very run. */
 async function takeUp(options: RunOptions, deps: RunDeps, signal: AbortSignal): Promise<{ plan: RunPlan; lock: Lock }> {
   for (;;) {
-    let plan = await choosePlan(options, deps, 'look')
-    if (plan.processes === 0 && sharesSecond(options.stateDir, plan.id)) {
-      await deps.clock.sleep(SECOND_MS - (deps.clock.now() % SECOND_MS), signal)
-      plan = await choosePlan(options, deps, 'look')
-    }
+    const plan = await choosePlan(options, deps, 'look')
     const lock = await acquireLock(
       {
         stateDir: options.stateDir,
@@ -96,9 +92,12 @@ async function takeUp(options: RunOptions, deps: RunDeps, signal: AbortSignal): 
       deps.clock,
       signal,
     )
+    let isTwin = false
     try {
+      // Asked under the lock: what held it may be the other run of that second.
+      isTwin = plan.processes === 0 && sharesSecond(options.stateDir, plan.id)
       const again = await choosePlan(options, deps, 'look')
-      if (again.processes === 0 ? plan.processes === 0 : again.id === plan.id) {
+      if (!isTwin && (again.processes === 0 ? plan.processes === 0 : again.id === plan.id)) {
         const chosen = await choosePlan(options, deps, 'take', plan.id)
         return { plan: chosen, lock }
       }
@@ -107,6 +106,7 @@ async function takeUp(options: RunOptions, deps: RunDeps, signal: AbortSignal): 
       throw error
     }
     lock.release()
+    if (isTwin) await deps.clock.sleep(SECOND_MS - (deps.clock.now() % SECOND_MS), signal)
   }
 }
 
