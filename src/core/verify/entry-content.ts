@@ -51,7 +51,8 @@ async function* inflate(data: AsyncIterable<Buffer>, entry: zip.ZipEntry): Async
   const inflater = createInflateRaw({ chunkSize: 128 * 1024 })
   let failure: unknown
   const pumping = pipeline(data, inflater).catch((error: unknown) => {
-    failure = error
+    // Where the end of one stream made the other fail, too, the first is the cause.
+    failure = error instanceof AggregateError ? error.errors[0] : error
   })
   try {
     for await (const chunk of inflater as AsyncIterable<Buffer>) yield chunk

@@ -45,20 +45,38 @@ export async function inflateKnown(feed: ByteFeed, entry: { compressedBytes: num
     return
   }
   const inflater = createInflateRaw(STREAM_OPTIONS)
+  // Noted where it happens: `pipeline` may throw it among others, or only that the source was stopped.
+  let cause: unknown
+  const note = (error: unknown): never => {
+    cause ??= error
+    throw error
+  }
+  inflater.on('error', (error) => {
+    // Stopped because of another, it fails, too.
+    if (isZlibError(error)) cause ??= error
+  })
   const compressed = async function* (): AsyncGenerator<Buffer> {
     for (let left = entry.compressedBytes; left > 0; ) {
-      const chunk = await feed.take(Math.min(left, CHUNK_BYTES))
-      if (chunk === undefined) throw new EntryFault('the file ends inside it')
+      const chunk = await feed.take(Math.min(left, CHUNK_BYTES)).catch(note)
+      if (chunk === undefined) return note(new EntryFault('the file ends inside it'))
       left -= chunk.length
       yield chunk
     }
   }
+  const consume = async (source: AsyncIterable<Buffer>): Promise<void> => {
+    for await (const chunk of source) {
+      try {
+        await write(chunk)
+      } catch (error) {
+        note(error)
+      }
+    }
+  }
   try {
-    await pipeline(compressed, inflater, async (source: AsyncIterable<Buffer>) => {
-      for await (const chunk of source) await write(chunk)
-    })
+    await pipeline(compressed, inflater, consume)
   } catch (error) {
-    throw asFault(error)
+    // Without a cause the deflate stream was at its end before its source.
+    if (cause !== undefined || inflater.bytesWritten === entry.compressedBytes) throw asFault(cause ?? error)
   }
   if (inflater.bytesWritten !== entry.compressedBytes) throw new EntryFault('something stands behind its compressed data')
 }
@@ -109,8 +127,15 @@ async function writeOnce(inflater: InflateRaw, chunk: Buffer): Promise<void> {
 }
 
 function asFault(error: unknown): EntryFault | Error {
-  const code = error instanceof Error && 'code' in error ? String(error.code) : ''
-  if (code === 'ERR_BUFFER_TOO_LARGE') return new EntryFault('its content is longer than the ZIP says', { cause: error })
-  if (code.startsWith('Z_')) return new EntryFault('its compressed data is damaged', { cause: error })
+  if (codeOf(error) === 'ERR_BUFFER_TOO_LARGE') return new EntryFault('its content is longer than the ZIP says', { cause: error })
+  if (isZlibError(error)) return new EntryFault('its compressed data is damaged', { cause: error })
   return error instanceof Error ? error : new Error(String(error))
+}
+
+function isZlibError(error: unknown): boolean {
+  return codeOf(error).startsWith('Z_')
+}
+
+function codeOf(error: unknown): string {
+  return error instanceof Error && 'code' in error ? String(error.code) : ''
 }
