@@ -147,12 +147,21 @@ export interface TrialReport {
   problems: string[]
 }
 
-/** Where the next process is killed: the first ones while collecting, then while packing, then while committing; some right at the start of a resume. */
-function nextPoint(dice: Dice, { ops }: Baseline, kill: number, kills: number): Omit<FsPlan, 'action'> {
+/**
+ * Where the next process is killed: the first ones while collecting, then while packing, then while committing; some right at the start of a resume.
+ * While collecting, within what the killed ones have left to do: behind it nothing would be killed, and the trial would be over.
+ */
+function nextPoint(
+  dice: Dice,
+  { ops }: Baseline,
+  places: readonly KillPlace[],
+  { kill, kills }: { kill: number; kills: number },
+): Omit<FsPlan, 'action'> {
   const when = dice.pick(['before', 'half', 'after'] as const)
   const share = kill / kills
+  const left = Math.max(1, ops.collect - places.reduce((sum, { phase, nth }) => sum + (phase === 'collect' ? nth : 0), 0))
   if (kill > 0 && dice.below(5) === 0) return { phase: 'all', nth: 1 + dice.below(60), when }
-  if (share < 0.45) return { phase: 'collect', nth: 1 + dice.below(Math.ceil((ops.collect * 3) / kills)), when }
+  if (share < 0.45) return { phase: 'collect', nth: 1 + dice.below(Math.ceil(Math.min((ops.collect * 3) / kills, left * 0.9))), when }
   if (share < 0.7) return { phase: 'pack', nth: 1 + dice.below(Math.ceil(ops.pack * 0.6)), when }
   return { phase: 'commit', nth: 1 + dice.below(Math.ceil(ops.commit * 0.8)), when }
 }
@@ -197,7 +206,7 @@ export async function crashTrial(world: CrashWorld, dice: Dice, kills: number): 
     let last: Ended | undefined
     for (let kill = 0; kill < kills && last?.code !== 0 && !isDone(workspace); kill++) {
       const before = { slots: inFlight(workspace), calls: sandbox.log().length }
-      const point = world.kill ?? nextPoint(dice, baseline, kill, kills)
+      const point = world.kill ?? nextPoint(dice, baseline, report.places, { kill, kills })
       const { place, ended } =
         world.leaveOutKills === true
           ? { place: undefined, ended: await workspace.run(['run'], world.options) }

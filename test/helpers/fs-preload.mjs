@@ -100,9 +100,12 @@ function around(op, target, run, half) {
     half()
     stop(op, chosen.path, 'half')
   }
-  const result = run()
-  stop(op, chosen.path, 'after')
-  return result
+  try {
+    return run()
+  } finally {
+    // Also behind an operation that failed by itself, such as opening what is not there yet.
+    stop(op, chosen.path, 'after')
+  }
 }
 
 /** One operation that answers with a promise. */
@@ -115,9 +118,11 @@ async function aroundAsync(op, target, run, half) {
     half()
     stop(op, chosen.path, 'half')
   }
-  const result = await run()
-  stop(op, chosen.path, 'after')
-  return result
+  try {
+    return await run()
+  } finally {
+    stop(op, chosen.path, 'after')
+  }
 }
 
 /** One operation that answers with a callback, its last argument. */
