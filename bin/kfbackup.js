@@ -16,5 +16,5 @@ if (major < 20 || (major === 20 && minor < 19)) {
   setFlagsFromString('--no-parallel-scavenge')
   // The HTTP parser is WebAssembly. Optimising it takes about 150 ms of processor time on another thread: only long runs gain by it.
   setFlagsFromString('--wasm-tiering-budget=100000000')
-  await import('../dist/main.js')
+  await import('../dist/joined/main.js')
 }

@@ -1,7 +1,6 @@
 import { mkdirSync } from 'node:fs'
 import { userInfo } from 'node:os'
 import { dirname, resolve } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import { type LoadedConfig, loadConfig } from '../../config/load.js'
 import { stateDir } from '../../config/state-dir.js'
 import type { Config } from '../../config/types.js'
@@ -13,6 +12,7 @@ import { BackupError, ConfigError, UsageError } from '../../errors.js'
 import { printable } from '../../util/printable.js'
 import { runProgram } from '../../util/run-program.js'
 import type { CommandContext } from '../command-context.js'
+import { SCRIPT } from '../own-files.js'
 import { checkEnvironment, variablesUsed } from './environment.js'
 import { chooseScheduler, isInPath, type Scheduler, systemdPlace } from './scheduler.js'
 
@@ -33,7 +33,6 @@ export interface Installed {
   warnings: string[]
 }
 
-const SCRIPT = fileURLToPath(new URL('../../../bin/kfbackup.js', import.meta.url))
 const STATE_FOLDER_OF_SYSTEM_UNIT = 'kfbackup'
 
 /** The schedule of a config; throws ConfigError when it has none. */
