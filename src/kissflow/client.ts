@@ -1,5 +1,4 @@
 import { isUtf8 } from 'node:buffer'
-import { setImmediate as nextTurn } from 'node:timers/promises'
 import { WrongHostError } from '../errors.js'
 import type { Caller } from '../http/caller.js'
 import { decodedBody } from '../http/decode-body.js'
@@ -95,11 +94,7 @@ export class KissflowClient {
   /** Runs a task under the retry owner and turns what ends the run into the errors that say so. */
   async run<T>(name: string, task: () => Promise<T>, priority: number, stop: AbortSignal): Promise<T> {
     try {
-      const answer = await this.deps.caller.call(name, () => this.attempt(name, task), { priority }, stop)
-      // Answers come in bunches. The calls that waited for their slots go out before any of them is worked on: the work is done while those travel.
-      await nextTurn()
-      await nextTurn()
-      return answer
+      return await this.deps.caller.call(name, () => this.attempt(name, task), { priority }, stop)
     } catch (error) {
       const { origin, options, deps } = this
       throw translate(error, name, { origin, accountId: options.accountId, wasHeard: deps.caller.hasHeardFromServer })
