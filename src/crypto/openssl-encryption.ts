@@ -25,9 +25,8 @@ export async function createOpensslEncryption(options: OpensslEncryptionOptions)
   const segmentBytes = options.segmentBytes ?? SEGMENT_BYTES
   const random = options.randomBytes ?? randomBytes
   const salt = options.salt === undefined ? random(16) : Buffer.from(options.salt, 'hex')
-  const master = deriveMaster(options.passphrase, salt, iterations)
+  const keys = expandBackupKeys(await deriveMaster(options.passphrase, salt, iterations))
   const partKeys = new PartKeys(() => derivePartKey(options.passphrase, random(8), iterations))
-  const keys = expandBackupKeys(await master)
   return {
     format: 'openssl',
     extension: '.aes256cbc',
@@ -71,9 +70,8 @@ const PARTS_OF_ANY_BACKUP = 4
 const AHEAD_AFTER_MS = 3_000
 
 /**
- * Keys derived before their parts begin: four derivations, one in front of each part, were a second of nothing else at the end of a run. The first is made
- * beside the backup's own, on another core: a run that has only to pack needs it at once. The others follow one by one while the account is still read. A
- * further part of a series has the key of the one after it derived; behind the last parts nothing is left over.
+ * Keys derived before their parts begin, one after the other while the account is still read: four derivations, one in front of each part, were a second of
+ * nothing else at the end of a run. A further part of a series has the key of the one after it derived; behind the last parts nothing is left over.
  */
 class PartKeys {
   private readonly derive: () => Promise<PartKey>
@@ -86,7 +84,6 @@ class PartKeys {
     this.derive = derive
     this.timer = setTimeout(() => this.begin(), AHEAD_AFTER_MS)
     this.timer.unref()
-    this.prepare()
   }
 
   take(partName: string): Promise<PartKey> {
@@ -99,7 +96,7 @@ class PartKeys {
     clearTimeout(this.timer)
     if (this.isBegun) return
     this.isBegun = true
-    for (let part = 1; part < PARTS_OF_ANY_BACKUP; part++) this.prepare()
+    for (let part = 0; part < PARTS_OF_ANY_BACKUP; part++) this.prepare()
   }
 
   private prepare(): void {

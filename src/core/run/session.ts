@@ -40,7 +40,7 @@ const GRACE_MS = 1_700
  * undici rests a connection behind each answer until the event loop has gone round once or twice, lest it write to one the server is closing. With a second
  * one for each slot the next call does not wait for that: with 8 slots and 20 ms a call, a run takes 3 % less time. Calls at once stay as many as the slots.
  */
-const CONNECTIONS_PER_CALL = 2
+const CONNECTIONS_PER_SLOT = 2
 
 /** Opens the connections to an account under one rate and one retry owner. Nothing is sent yet. */
 export async function openSession(
@@ -60,7 +60,7 @@ export async function openSession(
   })
 
   const { limiter, release } = createLimiter(account, clock, deps.stateDir)
-  const transport = await createTransport({ connections: account.concurrency * CONNECTIONS_PER_CALL, env: deps.env })
+  const transport = await createTransport({ connections: account.concurrency * CONNECTIONS_PER_SLOT, env: deps.env })
   const caller = new Caller({
     slots: new Slots(account.concurrency),
     limiter,
