@@ -4,6 +4,8 @@ export interface OrderedMapOptions<T> {
   /** What a source value costs while it is under way, and how much of that may be under way; one value always may. */
   cost?: (value: T) => number
   maxCost?: number
+  /** Told true when every result is given out and the source has not given the next value, and false when it has. */
+  onIdle?: ((isIdle: boolean) => void) | undefined
 }
 
 interface Pending<R> {
@@ -12,15 +14,16 @@ interface Pending<R> {
 }
 
 /**
- * Maps a stream with several results under way and gives them out in the stream's order. `map` is called in order, one call after the other
- * has returned its promise. Closes the source when the consumer stops or a result fails.
+ * Maps a stream with several results under way and gives them out in the stream's order, also while the source lets the next value wait. `map` is
+ * called in order, one call after the other has returned its promise. Closes the source when the consumer stops or a result fails.
  */
 export async function* orderedMap<T, R>(
   source: AsyncIterable<T>,
   map: (value: T) => Promise<R>,
   options: OrderedMapOptions<T>,
 ): AsyncGenerator<R, void, undefined> {
-  const { concurrency, cost = () => 0, maxCost = Number.POSITIVE_INFINITY } = options
+  const { concurrency, cost = () => 0, maxCost = Number.POSITIVE_INFINITY, onIdle } = options
+  const values = source[Symbol.asyncIterator]()
   const pending: Pending<R>[] = []
   let underWay = 0
   const first = async (): Promise<R> => {
@@ -29,7 +32,14 @@ export async function* orderedMap<T, R>(
     return await next.result
   }
   try {
-    for await (const value of source) {
+    for (;;) {
+      const coming = values.next()
+      coming.catch(() => {})
+      while (await comesFirst(pending[0]?.result, coming)) yield await first()
+      if (pending.length === 0) onIdle?.(true)
+      const { done, value } = await coming
+      onIdle?.(false)
+      if (done) break
       const price = cost(value)
       while (pending.length > 0 && (pending.length >= concurrency || underWay + price > maxCost)) yield await first()
       const result = map(value)
@@ -40,6 +50,15 @@ export async function* orderedMap<T, R>(
     }
     while (pending.length > 0) yield await first()
   } finally {
+    // Not waited for: a source that lets a value wait may wait for the consumer.
+    values.return?.().catch(() => {})
     await Promise.allSettled(pending.map((one) => one.result))
   }
+}
+
+/** Whether a result is there before the source's next value; when both are, the value goes first, so that work stays under way. */
+function comesFirst(result: Promise<unknown> | undefined, value: Promise<unknown>): Promise<boolean> {
+  if (result === undefined) return Promise.resolve(false)
+  const isThere = (): boolean => true
+  return Promise.race([value.then(() => false), result.then(isThere, isThere)])
 }

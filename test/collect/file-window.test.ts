@@ -45,18 +45,25 @@ describe('files fetched ahead of the packer', () => {
     expect(letThrough).toEqual([90, 80])
   })
 
-  it('wait for the packer one by one when it waits for them, and only while none is on its way', async () => {
-    await ask(100, 70, 80)
-    window.starve(true)
+  it('wait for the packer one by one when it waits for them with nothing else to do, and only while none is on its way', async () => {
+    await ask(100, 70, 80, 90)
+    window.awaited(true)
     await nextTurn()
     expect(letThrough).toEqual([100])
     window.arrived(0)
     await nextTurn()
-    expect(letThrough).toEqual([100, 70])
-    window.starve(false)
-    window.arrived(0)
+    // It is still busy with those it has.
+    expect(letThrough).toEqual([100])
+    window.idle(true)
     await nextTurn()
     expect(letThrough).toEqual([100, 70])
+    window.arrived(0)
+    await nextTurn()
+    expect(letThrough).toEqual([100, 70, 80])
+    window.awaited(false)
+    window.arrived(0)
+    await nextTurn()
+    expect(letThrough).toEqual([100, 70, 80])
   })
 
   it('may be larger than a part, alone', async () => {

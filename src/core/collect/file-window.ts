@@ -10,7 +10,8 @@ export class FileWindow {
   private heldBytes: number
   private shrunkBytes = 0
   private underWay = 0
-  private isStarving = false
+  private isAwaited = false
+  private isIdle = false
 
   /** `heldBytes`: what an earlier process fetched and had not stored. */
   constructor(limitBytes: number, heldBytes: number) {
@@ -49,14 +50,20 @@ export class FileWindow {
     this.shrunkBytes = 0
   }
 
-  /** Whether the packer waits for a file that is not there yet. */
-  starve(isStarving: boolean): void {
-    this.isStarving = isStarving
-    if (isStarving) this.changed.beat()
+  /** Whether the packer asks for a file that is not there yet; it may still be busy with those before it. */
+  awaited(isAwaited: boolean): void {
+    this.isAwaited = isAwaited
+    if (isAwaited) this.changed.beat()
+  }
+
+  /** Whether every file the packer was given is in the part. */
+  idle(isIdle: boolean): void {
+    this.isIdle = isIdle
+    if (isIdle) this.changed.beat()
   }
 
   private mayTake(bytes: number): boolean {
     if (this.heldBytes === 0 || this.heldBytes + bytes <= this.limitBytes + this.shrunkBytes) return true
-    return this.isStarving && this.underWay === 0
+    return this.isAwaited && this.isIdle && this.underWay === 0
   }
 }

@@ -31,6 +31,7 @@ export async function packFiles(session: PackSession, parts: FlowParts, from: nu
     concurrency: CONCURRENCY,
     cost: (file) => file.bytes,
     maxCost: MAX_BYTES_UNDER_WAY,
+    onIdle: session.deps.onFilesIdle,
   })
   for await (const { file, place, entry } of ready) {
     session.signal.throwIfAborted()

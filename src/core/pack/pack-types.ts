@@ -50,6 +50,8 @@ export interface PackDeps {
   emit: Emit
   /** At most ten a second. */
   onProgress: (progress: PackProgress) => void
+  /** Whether every file that was handed over is in the part and the next one is still to come. */
+  onFilesIdle?: ((isIdle: boolean) => void) | undefined
   /** A file is in the part being made, where it takes so many bytes less than it has. */
   onFilePacked?: ((file: { shrunkBytes: number }) => void) | undefined
   /** A part lies finished in the staging folder, where the next process finds it: what it holds is not read again and may be freed. */

@@ -103,6 +103,7 @@ export async function packRun(options: RunOptions, parts: PackRunParts, signal: 
         progress.current = part
         progress.tick()
       },
+      onFilesIdle: (isIdle) => streaming?.window.idle(isIdle),
       onFilePacked: ({ shrunkBytes }) => streaming?.window.shrunk(shrunkBytes),
       onPartStaged: (checkpoint) => {
         streaming?.window.partDone()
@@ -152,9 +153,9 @@ function paceOf(store: RunStore, streaming: NonNullable<PackRunParts['streaming'
     fetched: async (collection, number) => {
       const isPending = (): boolean => store.items.file(collection.number, number).state === 'pending'
       if (!isPending()) return
-      streaming.window.starve(true)
+      streaming.window.awaited(true)
       await streaming.until(() => !isPending())
-      streaming.window.starve(false)
+      streaming.window.awaited(false)
     },
     handed: (collection, number) => freeing?.hand(collection, number),
   }
