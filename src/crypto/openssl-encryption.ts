@@ -13,6 +13,10 @@ export interface OpensslEncryptionOptions {
   segmentBytes?: number
   /** The backup-wide salt of a run that is continued (hex, as `describe` gives it); a new one by default. */
   salt?: string | undefined
+  /** Parts that are sure to be made: their keys are derived before they begin. One by default. */
+  sureParts?: number | undefined
+  /** Whether the first part may begin at once, so that its key is derived at once. */
+  beginsSoon?: boolean | undefined
   randomBytes?: (bytes: number) => Buffer
 }
 
@@ -26,7 +30,7 @@ export async function createOpensslEncryption(options: OpensslEncryptionOptions)
   const random = options.randomBytes ?? randomBytes
   const salt = options.salt === undefined ? random(16) : Buffer.from(options.salt, 'hex')
   const keys = expandBackupKeys(await deriveMaster(options.passphrase, salt, iterations))
-  const partKeys = new PartKeys(() => derivePartKey(options.passphrase, random(8), iterations))
+  const partKeys = new PartKeys(() => derivePartKey(options.passphrase, random(8), iterations), options)
   return {
     format: 'openssl',
     extension: '.aes256cbc',
@@ -64,24 +68,28 @@ async function derivePartKey(passphrase: string, salt: Buffer, iterations: numbe
   return { salt, ...(await deriveOpensslKey(passphrase, salt, iterations)) }
 }
 
-/** The first TransactionalData, UserAndGroup, the first AuditLogs and Index: every backup of all categories has them. */
-const PARTS_OF_ANY_BACKUP = 4
 /** A derivation takes a core for a sixth of a second: not while the first calls are made and nothing is compiled yet. */
 const AHEAD_AFTER_MS = 3_000
 
 /**
  * Keys derived before their parts begin, one after the other while the account is still read: four derivations, one in front of each part, were a second of
- * nothing else at the end of a run. A further part of a series has the key of the one after it derived; behind the last parts nothing is left over.
+ * nothing else at the end of a run. A run that is continued may have nothing left to read: its first key is derived while its saved state is opened. A further
+ * part of a series has the key of the one after it derived; behind the last parts nothing is left over.
  */
 class PartKeys {
   private readonly derive: () => Promise<PartKey>
   private readonly ahead: Promise<PartKey>[] = []
   private readonly timer: NodeJS.Timeout
   private last: Promise<unknown> = Promise.resolve()
-  private isBegun = false
+  private unprepared: number
 
-  constructor(derive: () => Promise<PartKey>) {
+  constructor(
+    derive: () => Promise<PartKey>,
+    { sureParts = 1, beginsSoon = false }: Pick<OpensslEncryptionOptions, 'sureParts' | 'beginsSoon'>,
+  ) {
     this.derive = derive
+    this.unprepared = sureParts
+    if (beginsSoon) this.prepareSure(1)
     this.timer = setTimeout(() => this.begin(), AHEAD_AFTER_MS)
     this.timer.unref()
   }
@@ -94,9 +102,12 @@ class PartKeys {
 
   private begin(): void {
     clearTimeout(this.timer)
-    if (this.isBegun) return
-    this.isBegun = true
-    for (let part = 0; part < PARTS_OF_ANY_BACKUP; part++) this.prepare()
+    this.prepareSure(this.unprepared)
+  }
+
+  private prepareSure(count: number): void {
+    this.unprepared -= count
+    for (let part = 0; part < count; part++) this.prepare()
   }
 
   private prepare(): void {

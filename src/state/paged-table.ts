@@ -18,6 +18,8 @@ export class PagedTable {
   private readonly rowsPerPage: number
   private readonly fd: number
   private readonly pages = new Map<number, CachedPage>()
+  /** The page used last: rows are read and written in runs, and most calls are for the same page again. */
+  private latest: { number: number; page: CachedPage } | undefined
 
   /** Opens an empty table, whatever the file held before. */
   constructor(path: string, rowBytes: number) {
@@ -40,10 +42,18 @@ export class PagedTable {
 
   close(): void {
     this.pages.clear()
+    this.latest = undefined
     closeSync(this.fd)
   }
 
   private page(number: number): CachedPage {
+    if (this.latest?.number === number) return this.latest.page
+    const page = this.find(number)
+    this.latest = { number, page }
+    return page
+  }
+
+  private find(number: number): CachedPage {
     const known = this.pages.get(number)
     if (known !== undefined) {
       // Re-inserting keeps the map in order of use.

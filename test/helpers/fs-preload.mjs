@@ -233,6 +233,7 @@ fs.promises.rename = (from, to) => aroundAsync('rename', to, () => realPromises.
 fs.promises.mkdir = (path, options) => aroundAsync('mkdir', path, () => realPromises.mkdir(path, options))
 fs.promises.unlink = (path) => aroundAsync('remove', path, () => realPromises.unlink(path))
 fs.promises.rmdir = (path) => aroundAsync('remove', path, () => realPromises.rmdir(path))
+fs.promises.rm = (path, options) => aroundAsync('remove', path, () => realPromises.rm(path, options))
 
 syncBuiltinESMExports()
 if (plan.action === 'count') process.on('exit', () => say({ counts }))

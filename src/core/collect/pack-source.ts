@@ -70,15 +70,15 @@ export function packSource(
 const now = (): Promise<void> => Promise.resolve()
 
 interface SavedPart {
+  /** As received: the spool has checked its CRC. */
   bytes: Buffer
-  crc: number
   count: number
 }
 
 function readPart(store: RunStore, collection: Collection, seq: number, part: ItemPart): SavedPart | undefined {
   const saved = store.items.frame(collection.number, seq, part)
   if (saved === undefined) return undefined
-  return { bytes: store.spool.read(collection.number, saved.frame), crc: saved.frame.crc, count: saved.count }
+  return { bytes: store.spool.read(collection.number, saved.frame), count: saved.count }
 }
 
 function flowSource(store: RunStore, info: FlowInfo, pace: FilePace | undefined): FlowSource {
@@ -131,7 +131,7 @@ async function* records(store: RunStore, collection: Collection, at: { part: Ite
     if (store.items.frame(collection.number, seq, at.part) === undefined || skip-- > 0) continue
     const saved = readPart(store, collection, seq, at.part)
     if (saved === undefined) continue
-    yield { id, json: saved.bytes, modifiedAt: topLevelText(saved.bytes, '_modified_at'), crc32: saved.crc }
+    yield { id, json: saved.bytes, modifiedAt: topLevelText(saved.bytes, '_modified_at') }
   }
 }
 
@@ -145,7 +145,7 @@ async function* rows(
   for (const { seq, id } of ids({ store }, collection)) {
     if (store.items.frame(collection.number, seq, at.part) === undefined || skip-- > 0) continue
     const saved = readPart(store, collection, seq, at.part)
-    if (saved !== undefined) yield { recordId: id, count: saved.count, rows: saved.bytes, crc32: saved.crc }
+    if (saved !== undefined) yield { recordId: id, count: saved.count, rows: saved.bytes }
   }
 }
 

@@ -47,7 +47,7 @@ export interface RecordSource {
   /** The record as sent, whitespace outside strings removed. */
   json: Buffer
   modifiedAt: string | undefined
-  /** CRC-32 of `json` when it was received, where the spool keeps one: it is checked. */
+  /** CRC-32 of `json` when it was received, from a source that has not compared it itself: it is checked. */
   crc32?: number | undefined
 }
 
@@ -56,7 +56,7 @@ export interface RowsOfRecord {
   count: number
   /** The rows as sent, joined by commas, without the brackets. */
   rows: Buffer
-  /** CRC-32 of `rows` when they were received, where the spool keeps one: it is checked. */
+  /** CRC-32 of `rows` when they were received, from a source that has not compared it itself: it is checked. */
   crc32?: number | undefined
 }
 

@@ -24,7 +24,7 @@ async function choose(options: RunOptions, deps: RunDeps, mode: 'look' | 'take',
   const { plans, unreadable, uncleared, unbegun } = unfinishedRuns(options.stateDir, options.account.accountId)
   if (mode === 'take') {
     // A process killed between the end of its run and its last clean-up left the account's data behind.
-    for (const name of uncleared) tidyRun(options.stateDir, name, deps.emit)
+    for (const name of uncleared) await tidyRun(options.stateDir, name, deps.emit)
     for (const name of unbegun) removeUnbegun(options.stateDir, name, deps.clock.now())
     for (const name of unreadable)
       warn(
@@ -38,7 +38,7 @@ async function choose(options: RunOptions, deps: RunDeps, mode: 'look' | 'take',
     if (plan.fingerprint['destination'] !== options.fingerprint['destination']) continue
     const reason = reasonNotToContinue(plan, options, deps.clock.now())
     if (reason === undefined) return mode === 'look' ? plan : taken(options, plan)
-    if (mode === 'take') setAside(options, deps, plan, reason)
+    if (mode === 'take') await setAside(options, deps, plan, reason)
   }
   const createdAtMs = deps.clock.now()
   const newId = id ?? backupId(createdAtMs, randomBytes(4).toString('hex'))
@@ -54,7 +54,7 @@ async function choose(options: RunOptions, deps: RunDeps, mode: 'look' | 'take',
   }
   if (mode === 'look') return fresh
   mkdirSync(runFolder(options.stateDir, newId), { recursive: true, mode: 0o700 })
-  return taken(options, { ...fresh, ...(await newProtection(options.encryption, newId)) })
+  return taken(options, { ...fresh, ...(await newProtection(options.encryption, newId, options.categories)) })
 }
 
 /** The start that an id's name tells: the plan and the name must say the same second. */
@@ -78,9 +78,9 @@ function reasonNotToContinue(plan: RunPlan, options: RunOptions, nowMs: number):
   return undefined
 }
 
-function setAside(options: RunOptions, deps: RunDeps, plan: RunPlan, reason: string): void {
+async function setAside(options: RunOptions, deps: RunDeps, plan: RunPlan, reason: string): Promise<void> {
   writePlan(options.stateDir, { ...plan, state: options.fresh ? 'done' : 'aside' })
-  if (options.fresh) clearRunData(options.stateDir, plan.id)
+  if (options.fresh) await clearRunData(options.stateDir, plan.id)
   const fate = options.fresh
     ? 'What it had collected is discarded.'
     : `Its data stays in ${runFolder(options.stateDir, plan.id)} until you remove it.`

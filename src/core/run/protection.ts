@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import type { BackupEncryption, SpoolCipher } from '../../crypto/encryption.js'
 import type { SpoolKeyMaterial } from '../../crypto/spool-cipher.js'
+import type { Category } from '../events.js'
 import type { RunPlan } from './run-plan.js'
 
 /** How the backup is to be encrypted, secrets resolved. */
@@ -19,12 +20,16 @@ export interface Protection {
 const begun = new WeakMap<SpoolKeyMaterial, Promise<BackupEncryption>>()
 
 /** What a new run's plan keeps, so that another process can go on sealing the same way. */
-export async function newProtection(choice: EncryptionChoice, backupId: string): Promise<Pick<RunPlan, 'spoolKey' | 'encryptionSalt'>> {
+export async function newProtection(
+  choice: EncryptionChoice,
+  backupId: string,
+  categories: readonly Category[],
+): Promise<Pick<RunPlan, 'spoolKey' | 'encryptionSalt'>> {
   if (choice.format === 'none') return {}
   const { newSpoolKey } = await import('../../crypto/spool-cipher.js')
   if (choice.format === 'age') return { spoolKey: (await newSpoolKey(undefined)).material }
   const encryptionSalt = randomBytes(16).toString('hex')
-  const encryption = opensslEncryption(choice, { id: backupId, encryptionSalt })
+  const encryption = opensslEncryption(choice, { id: backupId, encryptionSalt, processes: 1 }, categories)
   // Awaited when the run opens its protection; until then a failure must not count as unhandled.
   encryption.catch(() => {})
   const { material } = await newSpoolKey(choice.passphrase)
@@ -34,14 +39,24 @@ export async function newProtection(choice: EncryptionChoice, backupId: string):
 
 async function opensslEncryption(
   { passphrase }: { passphrase: string },
-  { id, encryptionSalt }: Pick<RunPlan, 'id' | 'encryptionSalt'>,
+  { id, encryptionSalt, processes }: Pick<RunPlan, 'id' | 'encryptionSalt' | 'processes'>,
+  categories: readonly Category[],
 ): Promise<BackupEncryption> {
   const { createOpensslEncryption } = await import('../../crypto/openssl-encryption.js')
-  return await createOpensslEncryption({ backupId: id, passphrase, salt: encryptionSalt })
+  return await createOpensslEncryption({
+    backupId: id,
+    passphrase,
+    salt: encryptionSalt,
+    sureParts: WITH_PARTS.filter((category) => categories.includes(category)).length + 1,
+    beginsSoon: processes > 1,
+  })
 }
 
+/** Categories with parts of their own; behind them comes the Index. */
+const WITH_PARTS: readonly Category[] = ['transactions', 'usersAndGroups', 'auditLogs']
+
 /** Opens what the plan says. Throws WrongKeyError when the passphrase is not the one the run began with. */
-export async function openProtection(choice: EncryptionChoice, plan: RunPlan): Promise<Protection> {
+export async function openProtection(choice: EncryptionChoice, plan: RunPlan, categories: readonly Category[]): Promise<Protection> {
   if (choice.format === 'none' || plan.spoolKey === undefined) return { encryption: undefined, cipher: undefined }
   const { openSpoolKey } = await import('../../crypto/spool-cipher.js')
   if (choice.format === 'age') {
@@ -53,7 +68,7 @@ export async function openProtection(choice: EncryptionChoice, plan: RunPlan): P
   }
   const [cipher, encryption] = await Promise.all([
     openSpoolKey(plan.spoolKey, choice.passphrase),
-    begun.get(plan.spoolKey) ?? opensslEncryption(choice, plan),
+    begun.get(plan.spoolKey) ?? opensslEncryption(choice, plan, categories),
   ])
   return { encryption, cipher }
 }

@@ -1,9 +1,11 @@
 import { existsSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs'
+import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { SpoolKeyMaterial } from '../../crypto/spool-cipher.js'
 import { runFolder } from '../../state/history.js'
 import { isRunId } from '../../state/history-entry.js'
 import { writeFileAtomic } from '../../util/atomic-file.js'
+import { settleAll } from '../../util/settle.js'
 import type { Emit } from '../events.js'
 
 /** What a run must not change between its processes; kept in its folder as plan.json. */
@@ -108,15 +110,16 @@ function isRunData(name: string): boolean {
 }
 
 /** Frees what a finished run needs no more; plan and logs stay for `history show`. To be called when the plan says `done`: a half-cleared run cannot go on. */
-export function clearRunData(stateDir: string, id: string): void {
+export async function clearRunData(stateDir: string, id: string): Promise<void> {
   const folder = runFolder(stateDir, id)
-  for (const name of readdirSync(folder).filter(isRunData)) rmSync(join(folder, name), { recursive: true, force: true })
+  const gone = readdirSync(folder).filter(isRunData)
+  await settleAll(gone.map((name) => rm(join(folder, name), { recursive: true, force: true })))
 }
 
 /** `clearRunData` for a run whose backup is made: what cannot be removed is a warning, and the next run tries again. */
-export function tidyRun(stateDir: string, id: string, emit: Emit): void {
+export async function tidyRun(stateDir: string, id: string, emit: Emit): Promise<void> {
   try {
-    clearRunData(stateDir, id)
+    await clearRunData(stateDir, id)
   } catch (error) {
     const why = error instanceof Error ? error.message : String(error)
     const message = `The data of the finished run ${id} could not be removed from ${runFolder(stateDir, id)}: ${why}. The next run tries again.`

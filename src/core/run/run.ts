@@ -50,7 +50,7 @@ export async function runBackup(options: RunOptions, deps: RunDeps, signal: Abor
       const result = await work(options, { ...deps, emit: keeping.emit }, { plan, lock, folder }, stop)
       recordEnd(options, plan, { result, nowMs: deps.clock.now() })
       writePlan(options.stateDir, { ...plan, state: 'done' })
-      tidyRun(options.stateDir, plan.id, deps.emit)
+      await tidyRun(options.stateDir, plan.id, deps.emit)
       await deps.afterBackup?.(result)
       if (result.summary.exitCode !== exitCodeOf(result.summary.status)) recordEnd(options, plan, { result, nowMs: deps.clock.now() })
       return result
@@ -62,7 +62,7 @@ export async function runBackup(options: RunOptions, deps: RunDeps, signal: Abor
     const reported = stateError(cannotGoOn(error), 'save the run in', folder)
     recordFailure(options, plan, reported, deps)
     if (discard) writePlan(options.stateDir, { ...plan, state: 'done' })
-    if (discard) clearRunData(options.stateDir, plan.id)
+    if (discard) await clearRunData(options.stateDir, plan.id)
     deps.emit({ type: 'state', state: reported instanceof CanceledError ? 'canceled' : 'failed' })
     throw reported
   } finally {
@@ -121,7 +121,7 @@ interface Place {
 async function work(options: RunOptions, deps: RunDeps, place: Place, signal: AbortSignal): Promise<RunResult> {
   const { plan, folder } = place
   const { clock, emit } = deps
-  const protection = await openProtection(options.encryption, plan)
+  const protection = await openProtection(options.encryption, plan, options.categories)
   let session: Session | undefined
   const store = await RunStore.open({
     folder,
