@@ -3,18 +3,12 @@ import { Readable, Writable } from 'node:stream'
 import { localError } from './local-errors.js'
 
 const READ_BYTES = 256 * 1024
-/** How much is written before the system is told to put it on the disk: the sync at the end has little left to wait for. */
-const WRITE_BACK_BYTES = 64 * 1024 * 1024
 
 /** Writes to an open file; every error it gives is already mapped. Ending it syncs the content to the disk and closes the file. */
 export class FileSink extends Writable {
   bytes = 0
   private readonly handle: FileHandle
   private readonly path: string
-  private writtenBack = 0
-  /** The write-back under way. Never rejects: what it failed with is kept, for the system tells each failure once. */
-  private writeBack: Promise<void> | undefined
-  private writeBackError: unknown
 
   constructor(handle: FileHandle, path: string) {
     super({ highWaterMark: 1024 * 1024 })
@@ -32,43 +26,16 @@ export class FileSink extends Writable {
   }
 
   override _final(callback: (error?: Error) => void): void {
-    this.syncAll().then(
+    this.handle.sync().then(
       () => callback(),
       (error: unknown) => callback(localError(error, 'write', this.path)),
     )
   }
 
   override _destroy(error: Error | null, callback: (error?: Error | null) => void): void {
-    this.close().then(
+    this.handle.close().then(
       () => callback(error),
       (closing: unknown) => callback(error ?? localError(closing, 'write', this.path)),
-    )
-  }
-
-  private async syncAll(): Promise<void> {
-    await this.writeBack
-    if (this.writeBackError !== undefined) throw this.writeBackError
-    await this.handle.sync()
-  }
-
-  private async close(): Promise<void> {
-    await this.writeBack
-    await this.handle.close()
-  }
-
-  /** Begins a write-back when enough has come together, one at a time; writing goes on meanwhile. */
-  private count(bytes: number): void {
-    this.bytes += bytes
-    if (this.writeBack !== undefined || this.bytes - this.writtenBack < WRITE_BACK_BYTES) return
-    this.writtenBack = this.bytes
-    this.writeBack = this.handle.datasync().then(
-      () => {
-        this.writeBack = undefined
-      },
-      (error: unknown) => {
-        this.writeBack = undefined
-        this.writeBackError ??= error
-      },
     )
   }
 
@@ -80,7 +47,7 @@ export class FileSink extends Writable {
     } catch (error) {
       throw localError(error, 'write', this.path)
     }
-    this.count(done)
+    this.bytes += done
     for (const chunk of chunks) {
       if (done < chunk.length) await this.writeAll([chunk.subarray(done)])
       done = Math.max(0, done - chunk.length)
@@ -95,7 +62,7 @@ export class FileSink extends Writable {
           const { bytesWritten } = await this.handle.write(chunk, done, chunk.length - done)
           done += bytesWritten
         }
-        this.count(chunk.length)
+        this.bytes += chunk.length
       }
     } catch (error) {
       throw localError(error, 'write', this.path)

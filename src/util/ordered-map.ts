@@ -1,3 +1,5 @@
+import { setImmediate as nextTurn } from 'node:timers/promises'
+
 export interface OrderedMapOptions<T> {
   /** Results being made at once, at most. */
   concurrency: number
@@ -56,9 +58,11 @@ export async function* orderedMap<T, R>(
   }
 }
 
-/** Whether a result is there before the source's next value; when both are, the value goes first, so that work stays under way. */
+/** Whether a result is there and the source lets its next value wait: for a turn of the event loop at least, so that a ready source keeps work under way. */
 function comesFirst(result: Promise<unknown> | undefined, value: Promise<unknown>): Promise<boolean> {
   if (result === undefined) return Promise.resolve(false)
-  const isThere = (): boolean => true
-  return Promise.race([value.then(() => false), result.then(isThere, isThere)])
+  const isThere = nextTurn().then(() => result)
+  return Promise.race([value.then(() => false), isThere.then(yes, yes)])
 }
+
+const yes = (): boolean => true
