@@ -47,7 +47,10 @@ async function sizes(storage: Storage, folder: string, signal: AbortSignal): Pro
   return found
 }
 
-/** Removes what an earlier process left in this backup's folder and no checkpoint knows; backup.json first, so that nothing looks whole meanwhile. */
+/**
+ * Removes what an earlier process left in this backup's folder and no checkpoint knows; backup.json first, so that nothing looks whole
+ * meanwhile, then SHA256SUMS, so that it never names what is gone.
+ */
 export async function removeLeftovers(
   { storage, emit }: CleaningDeps,
   folder: string,
@@ -58,6 +61,8 @@ export async function removeLeftovers(
   const remove = (name: string): Promise<void> => storage.remove(`${folder}/${name}`, signal)
   if (names.includes(PLAIN_FILES.backup)) await remove(PLAIN_FILES.backup)
   const others = names.filter((name) => name !== PLAIN_FILES.backup)
+  const isSums = (name: string): number => Number(name === PLAIN_FILES.sums)
+  others.sort((a, b) => isSums(b) - isSums(a))
   await cleanIfAllowed(emit, async () => {
     for (const name of others) await remove(name)
   })
