@@ -99,14 +99,13 @@ describe('a stream mapped with several results under way', () => {
     expect(asked()).toBeGreaterThan(1)
   })
 
-  it('throws what its source failed with, after the results before it', async () => {
+  it('throws what its source failed with', async () => {
     async function* broken(): AsyncGenerator<number> {
       yield 1
       throw new Error('gone')
     }
-    const results: number[] = []
     const consumed = (async () => {
-      for await (const result of orderedMap(broken(), (value) => Promise.resolve(value), { concurrency: 4 })) results.push(result)
+      for await (const _ of orderedMap(broken(), (value) => Promise.resolve(value), { concurrency: 4 }));
     })()
     await expect(consumed).rejects.toThrow('gone')
   })
