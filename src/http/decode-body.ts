@@ -1,8 +1,8 @@
-import type { Duplex, Readable } from 'node:stream'
+import { type Duplex, Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import { createBrotliDecompress, createGunzip, createInflate } from 'node:zlib'
 import { BadBodyError } from './http-error.js'
-import type { WireResponse } from './transport.js'
+import type { WireAnswer, WireResponse } from './transport.js'
 
 const DECODERS = { gzip: createGunzip, 'x-gzip': createGunzip, br: createBrotliDecompress, deflate: createInflate } as const
 
@@ -11,17 +11,28 @@ const DECODERS = { gzip: createGunzip, 'x-gzip': createGunzip, br: createBrotliD
  * not hold to it.
  */
 export function decodedBody(call: string, response: WireResponse): AsyncIterable<Buffer> {
-  const encoding = response.header('content-encoding')?.trim().toLowerCase() ?? ''
-  return encoding === '' || encoding === 'identity' ? response.body : decoded(call, response, encoding)
+  const encoding = encodingOf(response)
+  return encoding === undefined ? response.body : decoded(call, response.body, encoding)
 }
 
-async function* decoded(call: string, response: WireResponse, encoding: string): AsyncGenerator<Buffer> {
+/** The same of a body that is here already. */
+export function decodedBytes(call: string, answer: Pick<WireAnswer, 'header'> & { body: Buffer }): Buffer | AsyncIterable<Buffer> {
+  const encoding = encodingOf(answer)
+  return encoding === undefined ? answer.body : decoded(call, Readable.from([answer.body]), encoding)
+}
+
+function encodingOf({ header }: Pick<WireAnswer, 'header'>): string | undefined {
+  const encoding = header('content-encoding')?.trim().toLowerCase() ?? ''
+  return encoding === '' || encoding === 'identity' ? undefined : encoding
+}
+
+async function* decoded(call: string, body: Readable, encoding: string): AsyncGenerator<Buffer> {
   const decoder = Object.hasOwn(DECODERS, encoding) ? DECODERS[encoding as keyof typeof DECODERS]() : undefined
   if (decoder === undefined) {
-    response.body.destroy()
+    body.destroy()
     throw new BadBodyError(call, 'the body is encoded in a way nobody asked for')
   }
-  yield* through(call, response.body, decoder)
+  yield* through(call, body, decoder)
 }
 
 async function* through(call: string, source: Readable, decoder: Duplex): AsyncGenerator<Buffer> {

@@ -1,6 +1,7 @@
 import type { Readable } from 'node:stream'
 import type { Dispatcher } from 'undici'
 import { isDirect, proxyRefusal, readProxies, tunnelStatus } from './proxy.js'
+import { wholeAnswer } from './whole-answer.js'
 
 /** One request as it goes over the wire: no redirects followed, no retries. */
 export interface WireRequest {
@@ -22,9 +23,16 @@ export interface Target {
   path: string
 }
 
+/** An answer with its whole body, as it came over the wire; undefined where `wholeAnswer` says so. */
+export interface WireAnswer extends Pick<WireResponse, 'status' | 'header'> {
+  body: Buffer | undefined
+}
+
 export interface Transport {
   /** Rejects with the socket's own error, or with ConfigError when a proxy refuses for good. */
   request(target: Target, request: WireRequest, signal: AbortSignal): Promise<WireResponse>
+  /** The same for an answer that fits into memory: `maxBytes` says how much may come with a status. */
+  ask(target: Target, request: WireRequest, limits: { maxBytes: (status: number) => number; signal: AbortSignal }): Promise<WireAnswer>
   close(): Promise<void>
 }
 
@@ -82,36 +90,40 @@ export async function createTransport({ connections, env, timeouts = TIMEOUTS }:
           noProxy: proxies.noProxy,
         })
 
+  const over = async <T>({ origin, path }: Target, request: WireRequest, use: (by: Dispatcher, wire: Wire) => Promise<T>): Promise<T> => {
+    try {
+      // Without accept-encoding a server may choose any (RFC 9110, 12.5.3).
+      const headers = { 'accept-encoding': 'identity', ...request.headers }
+      return await use(isDirect(origin) ? direct : proxied, { origin, path, method: request.method, headers, body: request.body ?? null })
+    } catch (error) {
+      throw proxyRefusal(error, origin) ?? (tunnelStatus(error) === undefined ? error : new ProxyTroubleError(error))
+    }
+  }
   return {
-    async request({ origin, path }, request, signal) {
-      const dispatcher = isDirect(origin) ? direct : proxied
-      try {
-        const response = await send.call(dispatcher, {
-          origin,
-          path,
-          method: request.method,
-          // Without this a server may choose any encoding (RFC 9110, 12.5.3).
-          headers: { 'accept-encoding': 'identity', ...request.headers },
-          body: request.body ?? null,
-          signal,
-        })
+    request: (target, request, signal) =>
+      over(target, request, async (dispatcher, wire) => {
+        const response = await send.call(dispatcher, { ...wire, signal })
         // Whoever reads the body hears of its failure; one that nobody reads on may not end the process.
         response.body.on('error', () => {})
-        return {
-          status: response.statusCode,
-          header: (name) => {
-            const value = response.headers[name]
-            return Array.isArray(value) ? value.join(', ') : value
-          },
-          body: response.body,
-        }
-      } catch (error) {
-        throw proxyRefusal(error, origin) ?? (tunnelStatus(error) === undefined ? error : new ProxyTroubleError(error))
-      }
-    },
+        return { status: response.statusCode, header: headerOf(response.headers), body: response.body }
+      }),
+    ask: (target, request, { maxBytes, signal }) =>
+      over(target, request, async (dispatcher, wire) => {
+        const { status, headers, body } = await wholeAnswer(dispatcher, wire, maxBytes, signal)
+        return { status, header: headerOf(headers), body }
+      }),
     close: async () => {
       await Promise.all([direct.destroy(), proxied === direct ? undefined : proxied.destroy()])
     },
+  }
+}
+
+type Wire = Pick<Dispatcher.RequestOptions, 'path' | 'method' | 'headers' | 'body'> & { origin: string }
+
+function headerOf(headers: Record<string, string | string[] | undefined>): WireResponse['header'] {
+  return (name) => {
+    const value = headers[name]
+    return Array.isArray(value) ? value.join(', ') : value
   }
 }
 

@@ -1,10 +1,10 @@
 import { isUtf8 } from 'node:buffer'
 import { WrongHostError } from '../errors.js'
 import type { Caller } from '../http/caller.js'
-import { decodedBody } from '../http/decode-body.js'
+import { decodedBody, decodedBytes } from '../http/decode-body.js'
 import { BadBodyError, HttpStatusError, isTransient } from '../http/http-error.js'
 import { parseHttpDate, parseRetryAfter } from '../http/retry-after.js'
-import { readBody, type Transport, type WireResponse } from '../http/transport.js'
+import { readBody, type Transport, type WireAnswer, type WireRequest, type WireResponse } from '../http/transport.js'
 import { buildPath, ENDPOINTS, type EndpointName, type EndpointSpec, type PathValues } from './endpoints.js'
 import type { JsonAnswer } from './shapes.js'
 import { translate } from './translate.js'
@@ -40,6 +40,12 @@ export interface ApiCall {
   body?: unknown
   /** Lower goes first; see PRIORITY. */
   priority?: number
+}
+
+interface SendOptions {
+  method?: 'GET' | 'POST'
+  body?: string | undefined
+  accept?: string
 }
 
 /** Who goes first when connections are short: what tells the totals, then records, then what hangs on them. */
@@ -111,44 +117,58 @@ export class KissflowClient {
   }
 
   /** Sends one request to the account itself, counted. Resolves with any status below 400; throws HttpStatusError or the socket's error otherwise. */
-  async send(
-    name: string,
-    path: string,
-    options: { method?: 'GET' | 'POST'; body?: string | undefined; accept?: string } = {},
-  ): Promise<WireResponse> {
-    const method = options.method ?? 'GET'
+  async send(name: string, path: string, options: SendOptions = {}): Promise<WireResponse> {
+    const { transport, abortInFlight } = this.deps
+    const request = this.begin(name, path, options)
+    return this.checkStatus(name, await transport.request({ origin: this.origin, path }, request, abortInFlight))
+  }
+
+  /** Counts one request to the account and tells of it. */
+  private begin(name: string, path: string, { method = 'GET', body, accept = 'application/json' }: SendOptions): WireRequest {
     this.apiCalls++
     this.deps.onCallStart?.(name, `${method} ${path}`)
-    const headers: Record<string, string> = { ...this.authHeaders(), accept: options.accept ?? 'application/json' }
-    if (options.body !== undefined) headers['content-type'] = 'application/json'
-    const request = { method, headers, body: options.body }
-    return this.checkStatus(name, await this.deps.transport.request({ origin: this.origin, path }, request, this.deps.abortInFlight))
+    const headers: Record<string, string> = { ...this.authHeaders(), accept }
+    if (body !== undefined) headers['content-type'] = 'application/json'
+    return { method, headers, body }
   }
 
   /** Throws HttpStatusError for 400 and above, with the told wait and the beginning of the body. */
   async checkStatus(name: string, response: WireResponse): Promise<WireResponse> {
     if (response.status < 400) return response
-    const body = await readBody(decodedBody(name, response), MAX_ERROR_BODY_BYTES).catch(() => undefined)
+    throw this.statusError(name, response, await readBody(decodedBody(name, response), MAX_ERROR_BODY_BYTES).catch(() => undefined))
+  }
+
+  private statusError(
+    name: string,
+    { status, header }: Pick<WireResponse, 'status' | 'header'>,
+    body: Buffer | undefined,
+  ): HttpStatusError {
     // A told date is measured by the clock that told it: the machine's own may be off.
-    const now = parseHttpDate(response.header('date')) ?? this.deps.now()
-    throw new HttpStatusError(name, {
-      status: response.status,
-      retryAfterMs: parseRetryAfter(response.header('retry-after'), now),
-      isChallenge: response.header('cf-mitigated') === 'challenge',
+    const now = parseHttpDate(header('date')) ?? this.deps.now()
+    return new HttpStatusError(name, {
+      status,
+      retryAfterMs: parseRetryAfter(header('retry-after'), now),
+      isChallenge: header('cf-mitigated') === 'challenge',
       body: body?.toString('utf8') ?? '',
     })
   }
 
   private async fetchJson(name: string, path: string, call: ApiCall): Promise<JsonAnswer> {
-    const method = (ENDPOINTS[call.endpoint] as EndpointSpec).method ?? 'GET'
-    const body = call.body === undefined ? undefined : JSON.stringify(call.body)
-    let response = await this.send(name, path, { method, body })
-    for (let hops = 0; response.status >= 300; hops++) {
-      const location = response.header('location') ?? ''
-      await response.body.dump({ limit: MAX_ERROR_BODY_BYTES })
-      response = await this.send(name, this.redirected(name, { location, path, status: response.status, hops }), { method, body })
+    const { method = 'GET' } = ENDPOINTS[call.endpoint] as EndpointSpec
+    const options: SendOptions = { method, body: call.body === undefined ? undefined : JSON.stringify(call.body) }
+    let answer = await this.exchange(name, path, options)
+    for (let hops = 0; answer.status >= 300 && answer.status < 400; hops++) {
+      const location = answer.header('location') ?? ''
+      answer = await this.exchange(name, this.redirected(name, { location, path, status: answer.status, hops }), options)
     }
-    return this.readJson(name, response)
+    const body = await decodedWhole(name, answer, maxBytesOf(answer.status))
+    if (answer.status >= 400) throw this.statusError(name, answer, body)
+    return readJson(name, answer.status, body)
+  }
+
+  private exchange(name: string, path: string, options: SendOptions): Promise<WireAnswer> {
+    const { transport, abortInFlight: signal } = this.deps
+    return transport.ask({ origin: this.origin, path }, this.begin(name, path, options), { maxBytes: maxBytesOf, signal })
   }
 
   /** Where a redirect within the account leads (a missing slash, say). Any other is no answer; before the first good answer it means the wrong host. */
@@ -162,19 +182,34 @@ export class KissflowClient {
       hint: 'Set account.subdomain and account.domain, or account.baseUrl, to the address the account really has.',
     })
   }
+}
 
-  private async readJson(name: string, response: WireResponse): Promise<JsonAnswer> {
-    const body = await readBody(decodedBody(name, response), MAX_JSON_BYTES)
-    if (body === undefined) throw unusable(name, response.status, 'the answer is larger than 256 MiB')
-    if (response.status === 204) throw unusable(name, response.status, 'the answer has no content')
-    const text = body[0] === 0xef && body[1] === 0xbb && body[2] === 0xbf ? body.subarray(3) : body
-    // No JSON text may hold other bytes (RFC 8259, 8.1), and no reader of the backup would take them.
-    const bytes = isUtf8(text) ? text : Buffer.from(text.toString('utf8'))
-    try {
-      return { bytes, value: JSON.parse(bytes.toString('utf8')) }
-    } catch (error) {
-      throw new BadBodyError(name, 'the body is not whole JSON', { cause: error })
-    }
+function maxBytesOf(status: number): number {
+  return status < 300 ? MAX_JSON_BYTES : MAX_ERROR_BODY_BYTES
+}
+
+/** The content of a body; undefined where it is too large. That of an error tells little: it may be as broken as it likes. */
+async function decodedWhole(name: string, { status, header, body }: WireAnswer, maxBytes: number): Promise<Buffer | undefined> {
+  if (body === undefined) return undefined
+  try {
+    const content = decodedBytes(name, { header, body })
+    return Buffer.isBuffer(content) ? content : await readBody(content, maxBytes)
+  } catch (error) {
+    if (status >= 400) return undefined
+    throw error
+  }
+}
+
+function readJson(name: string, status: number, body: Buffer | undefined): JsonAnswer {
+  if (body === undefined) throw unusable(name, status, 'the answer is larger than 256 MiB')
+  if (status === 204) throw unusable(name, status, 'the answer has no content')
+  const text = body[0] === 0xef && body[1] === 0xbb && body[2] === 0xbf ? body.subarray(3) : body
+  // No JSON text may hold other bytes (RFC 8259, 8.1), and no reader of the backup would take them.
+  const bytes = isUtf8(text) ? text : Buffer.from(text.toString('utf8'))
+  try {
+    return { bytes, value: JSON.parse(bytes.toString('utf8')) }
+  } catch (error) {
+    throw new BadBodyError(name, 'the body is not whole JSON', { cause: error })
   }
 }
 

@@ -1,7 +1,8 @@
+import type { ServerResponse } from 'node:http'
 import { brotliCompressSync, deflateSync, gzipSync } from 'node:zlib'
 import { afterEach, describe, expect, it } from 'vitest'
 import { ConfigError } from '../../src/errors.js'
-import { decodedBody } from '../../src/http/decode-body.js'
+import { decodedBody, decodedBytes } from '../../src/http/decode-body.js'
 import { BadBodyError, errorCode, isTransient } from '../../src/http/http-error.js'
 import { createTransport, readBody, type Timeouts, type Transport } from '../../src/http/transport.js'
 import { never } from '../helpers/fake-clock.js'
@@ -45,10 +46,17 @@ async function proxy(options: { refuse?: number } = {}): Promise<TunnelProxy> {
   return made
 }
 
-/** The whole answer, or the failure wherever it comes. */
+/** The whole answer read from a stream, or the failure wherever it comes. */
 async function get(wire: Transport, origin: string, path = '/'): Promise<{ status: number; body: string }> {
   const response = await wire.request({ origin, path }, GET, never)
   return { status: response.status, body: (await readBody(decodedBody('GET /', response), 1 << 20))?.toString() ?? '' }
+}
+
+/** The same, gathered by the transport. */
+async function ask(wire: Transport, origin: string, maxBytes = 1 << 20): Promise<{ status: number; body: string | undefined }> {
+  const { status, header, body } = await wire.ask({ origin, path: '/' }, GET, { maxBytes: () => maxBytes, signal: never })
+  const content = body === undefined ? undefined : decodedBytes('GET /', { header, body })
+  return { status, body: (Buffer.isBuffer(content) ? content : content && (await readBody(content, maxBytes)))?.toString() }
 }
 
 describe('the transport', () => {
@@ -80,6 +88,9 @@ describe('the transport', () => {
     const failure: unknown = await get(await transport(), origin).catch((error: unknown) => error)
     expect(failure).toBeInstanceOf(Error)
     expect(isTransient(failure), `${errorCode(failure)} ${String(failure)}`).toBe(true)
+    const gathered: unknown = await ask(await transport(), origin).catch((error: unknown) => error)
+    expect(gathered).toBeInstanceOf(Error)
+    expect(isTransient(gathered), `${errorCode(gathered)} ${String(gathered)}`).toBe(true)
   })
 
   it('takes a port where nobody listens for passing trouble', async () => {
@@ -97,6 +108,7 @@ describe('the transport', () => {
     const content = 'äöü'.repeat(50_000)
     const { origin } = await server({ 'GET /': text(200, compress(content), { 'content-encoding': encoding }) })
     expect((await get(await transport(), origin)).body).toBe(content)
+    expect(await ask(await transport(), origin)).toEqual({ status: 200, body: content })
   })
 
   it('gives a body up that is larger than it may be', async () => {
@@ -106,6 +118,42 @@ describe('the transport', () => {
     expect(await readBody(response.body, 100_000)).toBeUndefined()
     const again = await wire.request({ origin, path: '/' }, GET, never)
     expect((await readBody(again.body, 200_000))?.length).toBe(200_000)
+  })
+
+  it('gathers an answer whole, with no body where it is larger than it may be, and goes on with the next', async () => {
+    const { origin } = await server({ 'GET /': text(200, 'x'.repeat(200_000)) })
+    const wire = await transport()
+    expect(await ask(wire, origin, 100_000)).toEqual({ status: 200, body: undefined })
+    expect(await ask(wire, origin, 200_000)).toEqual({ status: 200, body: 'x'.repeat(200_000) })
+  })
+
+  it.each([
+    [
+      'a refusal whose body breaks off',
+      (_: unknown, response: ServerResponse) => void response.writeHead(503, { 'retry-after': '7' }).write('{'),
+    ],
+    [
+      'a redirect whose body never ends',
+      (_: unknown, response: ServerResponse) => void response.writeHead(302, { location: '/x' }).write('a'),
+    ],
+  ])('takes the status and headers of %s for the answer', async (_, reply) => {
+    const { origin } = await server({ 'GET /': reply })
+    const answer = await (await transport()).ask({ origin, path: '/' }, GET, { maxBytes: () => 1_000, signal: never })
+    expect([answer.status, answer.header('retry-after') ?? answer.header('location'), answer.body]).toEqual(
+      answer.status === 503 ? [503, '7', undefined] : [302, '/x', undefined],
+    )
+  })
+
+  it('gives up an answer it gathers when aborted, before it is sent and in the middle', async () => {
+    const { origin, seen } = await server({ 'GET /': (_, response) => void response.writeHead(200).write('abc') })
+    const wire = await transport({}, { ...SHORT, bodyStallMs: 20_000 })
+    const abort = new AbortController()
+    const asked = wire.ask({ origin, path: '/' }, GET, { maxBytes: () => 100, signal: abort.signal })
+    setTimeout(() => abort.abort(new Error('Ctrl-C')), 50)
+    await expect(asked).rejects.toThrow('Ctrl-C')
+    expect(seen).toHaveLength(1)
+    await expect(wire.ask({ origin, path: '/' }, GET, { maxBytes: () => 100, signal: abort.signal })).rejects.toThrow('Ctrl-C')
+    expect(seen).toHaveLength(1)
   })
 
   it('stops in the middle of a body when aborted', async () => {
