@@ -1,3 +1,4 @@
+import { setImmediate as nextTurn } from 'node:timers/promises'
 import { RetriesExhaustedError } from '../../http/http-error.js'
 import { ApiError } from '../../kissflow/api-error.js'
 import type { ApiCall, KissflowClient } from '../../kissflow/client.js'
@@ -67,6 +68,11 @@ export function endIfAnswered({ store, stop }: CollectContext, call: string, err
   if (error !== stop.reason) store.inFlight.end(call)
 }
 
+/** Resolves when the calls that the latest answers made room for are sent: answers come several at a time, and saving them takes as long as sending. */
+export async function callsSent(): Promise<void> {
+  await nextTurn()
+}
+
 export type Outcome = { ok: true; answer: JsonAnswer } | { ok: false; failure: CallFailure }
 
 /**
@@ -80,6 +86,7 @@ export async function ask<T>(context: CollectContext, call: ApiCall, settle: (ou
     let outcome: Outcome
     try {
       outcome = { ok: true, answer: await client.getJson(call, stop) }
+      await callsSent()
     } catch (error) {
       const failure = callFailure(error)
       if (failure === undefined) {

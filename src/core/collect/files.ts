@@ -6,7 +6,7 @@ import { type DownloadSink, downloadOnce } from '../../kissflow/download.js'
 import type { LargeFile } from '../../state/large-file.js'
 import { SMALL_FILE_BYTES } from '../../state/run-store.js'
 import { formatBytes } from '../../util/units.js'
-import { type CallFailure, type CollectContext, callFailure, endIfAnswered } from './context.js'
+import { type CallFailure, type CollectContext, callFailure, callsSent, endIfAnswered } from './context.js'
 import type { FlowWork } from './flow-work.js'
 
 /** The calls that may give a file, in the order to try them; a later one only after a 404. Empty when no key leads to it. */
@@ -99,6 +99,7 @@ async function fetchInto(context: CollectContext, flow: FlowWork, input: FetchIn
   }
   try {
     await client.run(name, attempt, call.priority ?? PRIORITY.file, stop)
+    await callsSent()
   } catch (error) {
     sink.discard()
     const failure = callFailure(error)

@@ -54,7 +54,7 @@ async function choose(options: RunOptions, deps: RunDeps, mode: 'look' | 'take',
   }
   if (mode === 'look') return fresh
   mkdirSync(runFolder(options.stateDir, newId), { recursive: true, mode: 0o700 })
-  return taken(options, { ...fresh, ...(await newProtection(options.encryption, newId, options.categories)) })
+  return taken(options, { ...fresh, ...(await newProtection(options.encryption)) })
 }
 
 /** The start that an id's name tells: the plan and the name must say the same second. */

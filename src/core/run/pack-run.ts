@@ -82,7 +82,7 @@ export async function packRun(options: RunOptions, parts: PackRunParts, signal: 
       categories: options.categories,
       storageMode: options.storage.kind,
       zipSizeBytes: options.zipSizeBytes,
-      encryption: protection.encryption,
+      encryption: await protection.encryption,
       manifest: async () => {
         await allDone()
         return collectedManifest(store, { ...parts, notOffered: notOffered.length, endpoints: options.account.endpoints })

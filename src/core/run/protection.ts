@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import type { BackupEncryption, SpoolCipher } from '../../crypto/encryption.js'
-import type { SpoolKeyMaterial } from '../../crypto/spool-cipher.js'
+import { preloadTransport } from '../../http/transport.js'
 import type { Category } from '../events.js'
 import type { RunPlan } from './run-plan.js'
 
@@ -10,31 +10,23 @@ export type EncryptionChoice =
   | { format: 'openssl'; passphrase: string }
   | { format: 'age'; recipients: readonly string[] }
 
-/** What seals the backup's parts and, while it is being made, the spool. */
+/** What seals the spool and, later, the backup's parts. */
 export interface Protection {
-  encryption: BackupEncryption | undefined
   cipher: SpoolCipher | undefined
+  /** Derived while the first calls are made: no part begins before. */
+  encryption: Promise<BackupEncryption | undefined>
 }
 
-/** Encryptions of runs that began in this process, by the spool key made with them: their keys are derived beside it, not behind it. */
-const begun = new WeakMap<SpoolKeyMaterial, Promise<BackupEncryption>>()
-
 /** What a new run's plan keeps, so that another process can go on sealing the same way. */
-export async function newProtection(
-  choice: EncryptionChoice,
-  backupId: string,
-  categories: readonly Category[],
-): Promise<Pick<RunPlan, 'spoolKey' | 'encryptionSalt'>> {
+export async function newProtection(choice: EncryptionChoice): Promise<Pick<RunPlan, 'spoolKey' | 'encryptionSalt'>> {
   if (choice.format === 'none') return {}
   const { newSpoolKey } = await import('../../crypto/spool-cipher.js')
-  if (choice.format === 'age') return { spoolKey: (await newSpoolKey(undefined)).material }
-  const encryptionSalt = randomBytes(16).toString('hex')
-  const encryption = opensslEncryption(choice, { id: backupId, encryptionSalt, processes: 1 }, categories)
-  // Awaited when the run opens its protection; until then a failure must not count as unhandled.
-  encryption.catch(() => {})
-  const { material } = await newSpoolKey(choice.passphrase)
-  begun.set(material, encryption)
-  return { spoolKey: material, encryptionSalt }
+  const made = newSpoolKey(choice.format === 'age' ? undefined : choice.passphrase)
+  // Loaded while the key is derived: there is nothing else to do then.
+  void preloadTransport()
+  const { material } = await made
+  if (choice.format === 'age') return { spoolKey: material }
+  return { spoolKey: material, encryptionSalt: randomBytes(16).toString('hex') }
 }
 
 async function opensslEncryption(
@@ -57,18 +49,17 @@ const WITH_PARTS: readonly Category[] = ['transactions', 'usersAndGroups', 'audi
 
 /** Opens what the plan says. Throws WrongKeyError when the passphrase is not the one the run began with. */
 export async function openProtection(choice: EncryptionChoice, plan: RunPlan, categories: readonly Category[]): Promise<Protection> {
-  if (choice.format === 'none' || plan.spoolKey === undefined) return { encryption: undefined, cipher: undefined }
+  if (choice.format === 'none' || plan.spoolKey === undefined) return { encryption: Promise.resolve(undefined), cipher: undefined }
   const { openSpoolKey } = await import('../../crypto/spool-cipher.js')
   if (choice.format === 'age') {
     const { createAgeEncryption } = await import('../../crypto/age-encryption.js')
-    return {
-      encryption: await createAgeEncryption({ recipients: choice.recipients }),
-      cipher: await openSpoolKey(plan.spoolKey, undefined),
-    }
+    const encryption = await createAgeEncryption({ recipients: choice.recipients })
+    return { encryption: Promise.resolve(encryption), cipher: await openSpoolKey(plan.spoolKey, undefined) }
   }
-  const [cipher, encryption] = await Promise.all([
-    openSpoolKey(plan.spoolKey, choice.passphrase),
-    begun.get(plan.spoolKey) ?? opensslEncryption(choice, plan, categories),
-  ])
-  return { encryption, cipher }
+  const encryption = opensslEncryption(choice, plan, categories)
+  // Awaited where packing begins; until then a failure must not count as unhandled.
+  encryption.catch(() => {})
+  const cipher = openSpoolKey(plan.spoolKey, choice.passphrase)
+  void preloadTransport()
+  return { encryption, cipher: await cipher }
 }

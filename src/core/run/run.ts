@@ -1,6 +1,5 @@
 import { backupFolder } from '../../archive/layout.js'
 import { CanceledError, DamagedError, RunDamagedError } from '../../errors.js'
-import { preloadTransport } from '../../http/transport.js'
 import { runFolder } from '../../state/history.js'
 import { acquireLock, type Lock } from '../../state/lock.js'
 import { RunStore } from '../../state/run-store.js'
@@ -27,8 +26,6 @@ import { openSession, type Session } from './session.js'
  * throws otherwise, with the place saved wherever a later run can go on.
  */
 export async function runBackup(options: RunOptions, deps: RunDeps, signal: AbortSignal): Promise<RunResult> {
-  // Loaded while a key is derived: there is nothing else to do then.
-  void preloadTransport()
   const { plan, lock } = await takeUp(options, deps, signal)
   const folder = runFolder(options.stateDir, plan.id)
   let discard = false
