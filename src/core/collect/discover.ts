@@ -34,11 +34,14 @@ export async function discoverFlows(context: CollectContext): Promise<Discovered
 }
 
 async function discoverType(context: CollectContext, type: FlowType): Promise<FlowInfo[]> {
-  const byId = new Map<string, FlowInfo>()
-  await listFlows(context, type, `flows.${type}`, byId, (failure, page) => nameMissingType(context, type, { failure, page }))
   const governance = GOVERNANCE[type]
-  // Observed only, and only admins have it: where it is missing, the ordinary list stands alone.
-  if (governance !== undefined) await listFlows(context, type, governance, byId, () => {})
+  const lists = await settleAll([
+    listFlows(context, type, `flows.${type}`, (failure, page) => nameMissingType(context, type, { failure, page })),
+    // Observed only, and only admins have it: where it is missing, the ordinary list stands alone.
+    ...(governance === undefined ? [] : [listFlows(context, type, governance, () => {})]),
+  ])
+  const byId = new Map<string, FlowInfo>()
+  for (const flow of lists.flat()) if (!byId.has(flow.id)) byId.set(flow.id, flow)
   return [...byId.values()].sort((a, b) => (a.id < b.id ? -1 : a.id > b.id ? 1 : 0))
 }
 
@@ -46,9 +49,8 @@ async function listFlows(
   context: CollectContext,
   type: FlowType,
   endpoint: EndpointName,
-  byId: Map<string, FlowInfo>,
   onFailure: (failure: CallFailure, page?: number) => void,
-): Promise<void> {
+): Promise<FlowInfo[]> {
   const { store } = context
   const collection = store.collection(`list:${endpoint}`)
   if (!collection.isDone) {
@@ -61,13 +63,15 @@ async function listFlows(
     if (!result.ended) onFailure(result.failure)
     store.finish(collection, { ended: result.ended })
   }
+  const flows: FlowInfo[] = []
   for (let seq = 0; seq < collection.size; seq++) {
     const saved = store.items.frame(collection.number, seq, 'row')
     if (saved === undefined) continue
     const flow = toFlow(JSON.parse(store.spool.read(collection.number, saved.frame).toString('utf8')), type)
     if (flow === undefined) onFailure({ kind: 'failed', httpStatus: 200, message: 'a row of the list has no id' })
-    else if (!byId.has(flow.id)) byId.set(flow.id, flow)
+    else flows.push(flow)
   }
+  return flows
 }
 
 function toFlow(value: unknown, type: FlowType): FlowInfo | undefined {

@@ -55,6 +55,9 @@ const CALLS_PER_APP = 2
 // Detail, a page of members, an empty page.
 const CALLS_PER_GROUP = 3
 const CALLS_TO_FIND_MISSING = 2
+// Only a shorter page than the longest is known to be an item's last: behind that one, at the least, another is asked for.
+const CALLS_BEHIND_LONGEST = 1
+const FLOW_TYPES = Object.keys(FLOW_FOLDERS) as FlowType[]
 const GOVERNANCE_TYPES: readonly string[] = ['process', 'dataset']
 
 /** Calls one flow takes beside its attachments. */
@@ -79,7 +82,7 @@ export function estimateCalls(counts: AccountCounts): CallEstimate {
   const { categories, flowTypes, flows, pageSize } = counts
   const sum: CallEstimate = { people: 0, lists: 0, records: 0, comments: 0, activity: 0, attachments: 0, audit: 0, total: 0 }
   if (categories.includes('transactions')) {
-    for (const type of Object.keys(FLOW_FOLDERS)) {
+    for (const type of FLOW_TYPES) {
       if (!flowTypes.includes(type)) continue
       const listed = pages(flows.filter((flow) => flow.type === type).length, pageSize)
       sum.lists += listed * (GOVERNANCE_TYPES.includes(type) ? 2 : 1)
@@ -91,9 +94,11 @@ export function estimateCalls(counts: AccountCounts): CallEstimate {
       sum.comments += calls.comments
       sum.activity += calls.activity
     }
-    for (const type of counts.withoutComments ?? []) {
-      const asked = flows.some((flow) => flow.type === type && flow.records > 0)
-      if (asked) sum.comments += CALLS_TO_FIND_MISSING
+    for (const type of FLOW_TYPES) {
+      const { comments, activity } = FLOW_KINDS[type]
+      if (!flows.some((flow) => flow.type === type && flow.records > 0)) continue
+      if (comments) sum.comments += counts.withoutComments?.includes(type) === true ? CALLS_TO_FIND_MISSING : CALLS_BEHIND_LONGEST
+      if (activity) sum.activity += CALLS_BEHIND_LONGEST
     }
     if (categories.includes('attachments')) sum.attachments = counts.attachments
   }
