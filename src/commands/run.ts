@@ -148,7 +148,7 @@ export async function backUp(context: CommandContext, { config, reporter, lockWa
         clock: systemClock,
         emit: reporter.emit,
         afterBackup: (made) => pruneAfterRun(context, config, { storage, made, emit: reporter.emit }),
-        onFolder: (folder) => reporter.addLog(join(folder, 'events.jsonl'), { maxBytes: EVENT_LOG_BYTES }),
+        onFolder: (folder) => keepEvents(reporter, folder),
       },
       signal,
     )
@@ -161,5 +161,15 @@ export async function backUp(context: CommandContext, { config, reporter, lockWa
     }
   } finally {
     await storage.close()
+  }
+}
+
+/** Begins the run's own event log; a run can do without it. */
+function keepEvents(reporter: Reporter, folder: string): void {
+  try {
+    reporter.addLog(join(folder, 'events.jsonl'), { maxBytes: EVENT_LOG_BYTES })
+  } catch (error) {
+    if (!(error instanceof UsageError)) throw error
+    reporter.emit({ type: 'warning', code: 'log_failed', message: error.message })
   }
 }

@@ -62,3 +62,21 @@ it('a clean-up that fails once the backup is made is a warning, and the next run
     await workspace.close()
   }
 })
+
+it('a run that cannot open its own event log says so, and makes the backup all the same', async () => {
+  const workspace = makeWorkspace(sandbox, CONFIG)
+  try {
+    const { failed, ended } = await runFailing(workspace, { phase: 'all', ops: ['open'], path: '/events\\.jsonl$', nth: 1, code: 'ENOSPC' })
+    expect(failed?.path).toMatch(/events\.jsonl$/)
+    expect(ended.code).toBe(0)
+    const warnings = ended.lines.filter((line) => line['code'] === 'log_failed')
+    expect(warnings).toEqual([
+      expect.objectContaining({
+        code: 'log_failed',
+        message: expect.stringMatching(/^Cannot write the log .*events\.jsonl: ENOSPC/) as string,
+      }),
+    ])
+  } finally {
+    await workspace.close()
+  }
+})
