@@ -11,7 +11,7 @@ export interface WholeAnswer {
 class TooLargeError extends Error {}
 
 /**
- * Sends one request and gathers the answer with no stream in between: undici's `request` takes half as much processor time again. Rejects with the socket's own
+ * Sends one request and gathers the answer with no stream in between: undici's `request` takes a quarter more processor time. Rejects with the socket's own
  * error, or the signal's reason.
  */
 export function wholeAnswer(
