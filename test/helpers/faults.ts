@@ -35,8 +35,8 @@ const COURTESY = /(?:\/spool\/.*|status\.json(?:\.tmp)?|events\.jsonl|\.next-[^/
 /** Whether a run may end well although this failed. */
 function mayEndWell({ op, path, phase }: Failed): boolean {
   if (COURTESY.test(path) || op === 'remove' || op === 'mkdir') return true
-  // Once a second the journal is synced, and a line says so, also while the last file of the backup is written: when that stands, nobody reads it any more.
-  return phase === 'commit' && (op === 'sync' || op === 'write') && path.endsWith('/journal.jsonl')
+  // Once a second the journal is synced, also while the last file of the backup is written: when that stands, nobody reads the journal any more.
+  return phase === 'commit' && op === 'sync' && path.endsWith('/journal.jsonl')
 }
 
 /** What is wrong with how a run ended after one operation had failed. */
