@@ -25,6 +25,10 @@ function seal(line: JournalLine): Buffer {
 export class Journal {
   private readonly fd: number
   private length: number
+  /** How much the disk has. */
+  private synced = -1
+  /** The length behind the last sync's own line, where nothing else stood behind what that sync confirmed. */
+  private marked = -1
 
   /** Appends behind `length` bytes; what the file holds beyond them is cut off. */
   constructor(path: string, length: number) {
@@ -40,18 +44,28 @@ export class Journal {
     this.length += bytes.length
   }
 
-  /** Confirms that all lines so far, and the data they name, are on the disk. One at a time: a second one would confirm what the first still writes. */
+  /**
+   * Confirms that all lines so far, and the data they name, are on the disk. One at a time: a second one would confirm what the first still writes.
+   * The next one brings this one's own line there; after that nothing is written until there are lines again.
+   */
   async sync(syncSpool: () => Promise<void>): Promise<void> {
     const end = this.length
+    if (end === this.synced) return
     await syncSpool()
     await syncData(this.fd)
+    this.synced = end
+    if (end === this.marked) return
+    const isAlone = end === this.length
     this.append({ t: 'sync', end })
+    if (isAlone) this.marked = this.length
   }
 
   /** Takes every line back. */
   clear(): void {
     ftruncateSync(this.fd, 0)
     this.length = 0
+    this.synced = -1
+    this.marked = -1
   }
 
   close(): void {

@@ -47,7 +47,9 @@ export class RunStore {
   private readonly options: RunStoreOptions
   private syncing: Promise<void> = Promise.resolve()
   /** Freed collections: those of the lines written since the last sync, and those of lines that were on the disk by then. */
-  private freed: { fresh: number[]; synced: number[] } = { fresh: [], synced: [] }
+  private readonly freed: { fresh: number[]; synced: number[] } = { fresh: [], synced: [] }
+  /** The sum of the run's totals as the last line tells them; each of them only grows. */
+  private written = -1
 
   private constructor(options: RunStoreOptions, parts: { spool: Spool; journal: Journal; state: ReplayState }) {
     this.options = options
@@ -255,34 +257,40 @@ export class RunStore {
     return ids
   }
 
+  /** The run's calls, those made again and those refused for the rate, all its processes together. */
+  private totals(): [calls: number, repeated: number, throttled: number] {
+    const { apiCalls, throttled } = this.options
+    return [this.callsBefore + apiCalls(), this.repeatedBefore + this.inFlight.repeated, this.throttledBefore + (throttled?.() ?? 0)]
+  }
+
   private write(entry: JournalLine): void {
-    const total = this.callsBefore + this.options.apiCalls()
-    const repeated = this.repeatedBefore + this.inFlight.repeated
-    const throttled = this.throttledBefore + (this.options.throttled?.() ?? 0)
+    const [calls, repeated, throttled] = this.totals()
     this.journal.append({
       ...entry,
-      q: total,
+      q: calls,
       ...(repeated === 0 ? {} : { rep: repeated }),
       ...(throttled === 0 ? {} : { thr: throttled }),
     })
+    this.written = calls + repeated + throttled
     applyLine(this, entry)
   }
 
-  /** Makes all that is saved survive a power cut. */
+  /** Makes all that is saved survive a power cut. Once it has failed it fails for good: what the disk has then, nobody knows. */
   sync(): Promise<void> {
     // One after the other: a second one would confirm what the first has not written yet.
-    const done = this.syncing.then(() => this.syncNow())
-    this.syncing = done.catch(() => {})
-    return done
+    this.syncing = this.syncing.then(() => this.syncNow())
+    return this.syncing
   }
 
   private async syncNow(): Promise<void> {
-    const { fresh, synced } = this.freed
-    this.freed = { fresh: [], synced: fresh }
-    this.write({ t: 'calls', thr: this.throttledBefore + (this.options.throttled?.() ?? 0) })
+    const fresh = this.freed.fresh.splice(0)
+    // Calls that led to no line, such as those tried again.
+    const [calls, repeated, throttled] = this.totals()
+    if (calls + repeated + throttled !== this.written) this.write({ t: 'calls' })
     await this.journal.sync(() => this.spool.sync())
     // Confirmed by the sync before this one, whose own line only this one has brought to the disk.
-    for (const number of synced) this.spool.remove(number)
+    for (const number of this.freed.synced) this.spool.remove(number)
+    this.freed.synced = fresh
   }
 
   close(): void {

@@ -28,8 +28,15 @@ interface Options {
   calls?: number
 }
 
-function open(folder: string, { bootId = 'boot-1', cipher, calls = 0 }: Options = {}): Promise<RunStore> {
-  return RunStore.open({ folder, bootId, cipher, apiCalls: () => calls, nowMs: 0 })
+function open(folder: string, options: Options = {}): Promise<RunStore> {
+  const { bootId = 'boot-1', cipher } = options
+  return RunStore.open({ folder, bootId, cipher, apiCalls: () => options.calls ?? 0, nowMs: 0 })
+}
+
+/** What the journal's lines are, in order. */
+function kinds(folder: string): string[] {
+  const lines = readFileSync(join(folder, 'journal.jsonl'), 'utf8').trim().split('\n')
+  return lines.map((line) => (JSON.parse(line) as { t: string }).t)
 }
 
 /** What the store holds after each op of an undisturbed run; entry 0 is before the first. */
@@ -152,8 +159,38 @@ describe('the saved state of a run', () => {
     store.collection('a')
     const syncs = [store.sync(), store.sync(), store.sync()]
     await Promise.all(syncs)
-    const lines = readFileSync(join(folder, 'journal.jsonl'), 'utf8').trim().split('\n').map((line) => JSON.parse(line) as { t: string; end?: number }) // biome-ignore format: one line
-    expect(lines.map(({ t }) => t)).toEqual(['start', 'coll', 'calls', 'sync', 'calls', 'sync', 'calls', 'sync'])
+    expect(kinds(folder)).toEqual(['start', 'coll', 'sync'])
+    const journal = readFileSync(join(folder, 'journal.jsonl'), 'latin1')
+    expect(JSON.parse(journal.trim().split('\n')[2] ?? '')).toMatchObject({ end: journal.indexOf('{"t":"sync"') })
+    store.close()
+  })
+
+  it('writes nothing on a sync without news, and confirms lines and calls that came later', async () => {
+    const folder = newFolder()
+    const options = { calls: 0 }
+    const store = await open(folder, options)
+    const syncOften = async (): Promise<string[]> => {
+      for (let each = 0; each < 4; each++) await store.sync()
+      return kinds(folder)
+    }
+    expect(await syncOften()).toEqual(['start', 'sync'])
+    options.calls = 3
+    expect(await syncOften()).toEqual(['start', 'sync', 'calls', 'sync'])
+    options.calls = 4
+    const under = store.sync()
+    await Promise.resolve()
+    const collection = store.collection('a')
+    await under
+    const before = ['start', 'sync', 'calls', 'sync', 'calls', 'coll', 'sync']
+    expect(kinds(folder)).toEqual(before)
+    expect(await syncOften()).toEqual([...before, 'sync'])
+    store.saveDoc(collection, 'meta', Buffer.from('{}'))
+    store.free(collection)
+    const data = join(folder, 'spool', String(collection.number))
+    await store.sync()
+    expect(existsSync(data)).toBe(true)
+    expect(await syncOften()).toEqual([...before, 'sync', 'doc', 'freed', 'sync'])
+    expect(existsSync(data)).toBe(false)
     store.close()
   })
 

@@ -128,6 +128,7 @@ async function work(options: RunOptions, deps: RunDeps, place: Place, signal: Ab
     throttled: () => session?.caller.throttled ?? 0,
     nowMs: clock.now(),
   })
+  let isStored = false
   let syncing: Promise<void> = Promise.resolve()
   const syncTimer = setInterval(() => {
     syncing = syncing.then(() => store.sync()).catch((error: unknown) => session?.halt(error))
@@ -166,14 +167,15 @@ async function work(options: RunOptions, deps: RunDeps, place: Place, signal: Ab
       news: new Pulse(),
       halt: live.halt,
     }
-    if (options.storage.uploadFile === undefined) return await packRun(options, { ...parts, discovered: await collect(context) }, live.stop)
-    const zipSizeBytes = zipSizeOf(options, store, emit)
-    return await collectAndUpload({ ...options, zipSizeBytes }, { parts, context })
+    const result = await backUp(options, { parts, context })
+    isStored = true
+    return result
   } finally {
     clearInterval(syncTimer)
     await syncing
     await session?.close()
-    await store.sync().catch(() => {})
+    // For a run that goes on another time; it has told its own trouble by now.
+    if (!isStored) await store.sync().catch(() => {})
     store.close()
   }
 }
@@ -187,11 +189,22 @@ async function checkDestination({ storage, account }: RunOptions, plan: RunPlan,
   await storage.removeFolder?.(folder, signal)
 }
 
+interface BackUpParts {
+  parts: Omit<PackRunParts, 'discovered'>
+  context: CollectContext
+}
+
+async function backUp(options: RunOptions, { parts, context }: BackUpParts): Promise<RunResult> {
+  if (options.storage.uploadFile === undefined) {
+    const discovered = await collect(context)
+    return await packRun(options, { ...parts, discovered }, context.stop)
+  }
+  const zipSizeBytes = zipSizeOf(options, parts.store, parts.emit)
+  return await collectAndUpload({ ...options, zipSizeBytes }, { parts, context })
+}
+
 /** A remote destination gets its parts as they are made, and what they hold is freed here: the disk need not take the whole account. */
-async function collectAndUpload(
-  options: RunOptions,
-  { parts, context }: { parts: Omit<PackRunParts, 'discovered'>; context: CollectContext },
-): Promise<RunResult> {
+async function collectAndUpload(options: RunOptions, { parts, context }: BackUpParts): Promise<RunResult> {
   let collected = false
   const window = new FileWindow(options.zipSizeBytes, heldFileBytes(parts.store))
   context.window = window
