@@ -11,6 +11,8 @@ const PASS_BYTES = 64 * 1024
  */
 export class ByteQueue extends Readable {
   private slab = Buffer.allocUnsafeSlow(SLAB_BYTES)
+  /** What of the slab was passed on, and what is filled. */
+  private slabPassed = 0
   private slabUsed = 0
   private blocked = false
   private waiters: { resolve: () => void; reject: (error: Error) => void }[] = []
@@ -40,7 +42,7 @@ export class ByteQueue extends Readable {
       const count = piece.copy(this.slab, this.slabUsed, from)
       this.slabUsed += count
       from += count
-      if (this.slabUsed === SLAB_BYTES) this.passSlab()
+      if (this.slabUsed === SLAB_BYTES) this.nextSlab()
     }
   }
 
@@ -67,10 +69,16 @@ export class ByteQueue extends Readable {
     callback(error)
   }
 
+  /** Passes on what is gathered. The rest of the slab is kept: one for each file's header was a third of all garbage of packing files. */
   private passSlab(): void {
-    if (this.slabUsed === 0) return
-    this.pass(this.slab.subarray(0, this.slabUsed))
+    if (this.slabUsed > this.slabPassed) this.pass(this.slab.subarray(this.slabPassed, this.slabUsed))
+    this.slabPassed = this.slabUsed
+  }
+
+  private nextSlab(): void {
+    this.passSlab()
     this.slab = Buffer.allocUnsafeSlow(SLAB_BYTES)
+    this.slabPassed = 0
     this.slabUsed = 0
   }
 

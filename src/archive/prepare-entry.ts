@@ -24,9 +24,12 @@ export interface PreparedEntry {
   data: Buffer
 }
 
-/** Deflates what shrinks and stores what does not; the data decides, never the name. Several may be prepared at once. */
-export async function prepareEntry(content: Buffer): Promise<PreparedEntry> {
-  const sums = { crc32: crc32(content), bytes: content.length, sha256: hash('sha256', content, 'hex') }
+/**
+ * Deflates what shrinks and stores what does not; the data decides, never the name. Several may be prepared at once. `knownCrc32` is given when the
+ * content has just been compared with it.
+ */
+export async function prepareEntry(content: Buffer, knownCrc32?: number): Promise<PreparedEntry> {
+  const sums = { crc32: knownCrc32 ?? crc32(content), bytes: content.length, sha256: hash('sha256', content, 'hex') }
   if (await samplePromises(content)) {
     const deflated = await deflateWhole(content)
     if (worthDeflating(content.length, deflated.length)) return { method: DEFLATED, ...sums, data: deflated }

@@ -109,7 +109,7 @@ describe('a local destination', () => {
     expect(await paths(storage, '')).toEqual([])
   })
 
-  const faults: { operation: string; code: string; expected: { code: string; exitCode: number } }[] = [
+  const faults: { operation: string; code: string; bytes?: number; expected: { code: string; exitCode: number } }[] = [
     { operation: 'open', code: 'EACCES', expected: { code: 'E_STORAGE_PERMISSION', exitCode: 14 } },
     { operation: 'open', code: 'EROFS', expected: { code: 'E_STORAGE_READ_ONLY', exitCode: 14 } },
     { operation: 'mkdir', code: 'ENOSPC', expected: { code: 'E_STORAGE_NO_SPACE', exitCode: 14 } },
@@ -118,27 +118,31 @@ describe('a local destination', () => {
     { operation: 'write', code: 'EFBIG', expected: { code: 'E_STORAGE_FILE_TOO_LARGE', exitCode: 14 } },
     { operation: 'sync', code: 'EIO', expected: { code: 'E_STORAGE_IO', exitCode: 75 } },
     { operation: 'sync', code: 'ENOSPC', expected: { code: 'E_STORAGE_NO_SPACE', exitCode: 14 } },
+    { operation: 'datasync', code: 'EIO', bytes: 40 * 2 ** 20, expected: { code: 'E_STORAGE_IO', exitCode: 75 } },
     { operation: 'close', code: 'EDQUOT', expected: { code: 'E_STORAGE_NO_SPACE', exitCode: 14 } },
     { operation: 'rename', code: 'EACCES', expected: { code: 'E_STORAGE_PERMISSION', exitCode: 14 } },
     { operation: 'rename', code: 'ESTALE', expected: { code: 'E_STORAGE_UNREACHABLE', exitCode: 75 } },
   ]
-  it.each(faults)('maps $code at $operation, keeps the old file and leaves nothing half-made', async ({ operation, code, expected }) => {
-    await store(new LocalStorage(join(parent, 'b')), 'k/f', Buffer.from('old'))
-    const storage = new LocalStorage(join(parent, 'b'), { files: failing(operation, code) })
-    const attempt = async (): Promise<void> => {
-      const upload = await storage.put('k/f', never)
-      try {
-        await pipeline(Readable.from([Buffer.from('new')]), upload.stream)
-        await upload.commit()
-      } catch (error) {
-        await upload.abort()
-        throw error
+  it.each(faults)(
+    'maps $code at $operation, keeps the old file and leaves nothing half-made',
+    async ({ operation, code, bytes, expected }) => {
+      await store(new LocalStorage(join(parent, 'b')), 'k/f', Buffer.from('old'))
+      const storage = new LocalStorage(join(parent, 'b'), { files: failing(operation, code) })
+      const attempt = async (): Promise<void> => {
+        const upload = await storage.put('k/f', never)
+        try {
+          await pipeline(Readable.from([Buffer.alloc(bytes ?? 3)]), upload.stream)
+          await upload.commit()
+        } catch (error) {
+          await upload.abort()
+          throw error
+        }
       }
-    }
-    await expect(attempt()).rejects.toMatchObject(expected)
-    expect(await paths(storage, '')).toEqual(['k/f'])
-    expect(String(await load(storage, 'k/f'))).toBe('old')
-  })
+      await expect(attempt()).rejects.toMatchObject(expected)
+      expect(await paths(storage, '')).toEqual(['k/f'])
+      expect(String(await load(storage, 'k/f'))).toBe('old')
+    },
+  )
 })
 
 /** The real file operations, of which one fails with the code once. */
@@ -158,6 +162,10 @@ function failing(operation: string, code: string): FileOperations {
         write: async (chunk: Buffer, offset: number, length: number) => {
           fail('write')
           return handle.write(chunk, offset, length)
+        },
+        datasync: async () => {
+          fail('datasync')
+          return handle.datasync()
         },
         sync: async () => {
           fail('sync')

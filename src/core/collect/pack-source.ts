@@ -191,9 +191,10 @@ function contentOf(
   store: RunStore,
   collection: Collection,
   { number, frame, isSmall }: { number: number; frame: Frame; isSmall: boolean },
-): Pick<FileSource, 'content' | 'open'> {
+): Pick<FileSource, 'content' | 'isChecked' | 'open'> {
   const read = (): Buffer => store.spool.read(collection.number + FILE_STREAM_OFFSET, frame)
   return {
+    isChecked: true,
     content: () => (isSmall ? Promise.resolve(read()) : undefined),
     open: () => (isSmall ? NodeReadable.from([read()], { objectMode: false }) : store.spool.openLarge(collection.number, number)),
   }

@@ -53,7 +53,7 @@ export async function packFiles(session: PackSession, parts: FlowParts, from: nu
 async function prepareFile(parts: FlowParts, file: FileSource, place: AttachmentPath): Promise<ReadyFile> {
   const content = await file.content()
   if (content === undefined) return { file, place, entry: undefined }
-  const entry = await prepareEntry(content)
+  const entry = await prepareEntry(content, file.isChecked ? file.crc32 : undefined)
   assertReceived(parts, file, entry)
   return { file, place, entry }
 }

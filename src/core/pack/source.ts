@@ -72,6 +72,8 @@ export interface FileSource {
   name: string
   bytes: number
   crc32: number
+  /** `content` gives only what it has compared with `crc32` itself; without it that is checked. */
+  isChecked?: true
   /** The whole file when it is small (up to 1 MiB), else undefined: use `open`. */
   content: () => Promise<Buffer> | undefined
   open: () => Readable
