@@ -48,7 +48,7 @@ export class RunStore {
   private syncing: Promise<void> = Promise.resolve()
   /** Freed collections: those of the lines written since the last sync, and those of lines that were on the disk by then. */
   private readonly freed: { fresh: number[]; synced: number[] } = { fresh: [], synced: [] }
-  /** The sum of the run's totals as the last line tells them; each of them only grows. */
+  /** The sum of the run's totals as the last line tells them; each only grows, some by calls that lead to no line. */
   private written = -1
 
   private constructor(options: RunStoreOptions, parts: { spool: Spool; journal: Journal; state: ReplayState }) {
@@ -259,19 +259,14 @@ export class RunStore {
 
   /** The run's calls, those made again and those refused for the rate, all its processes together. */
   private totals(): [calls: number, repeated: number, throttled: number] {
-    const { apiCalls, throttled } = this.options
-    return [this.callsBefore + apiCalls(), this.repeatedBefore + this.inFlight.repeated, this.throttledBefore + (throttled?.() ?? 0)]
+    const throttled = this.throttledBefore + (this.options.throttled?.() ?? 0)
+    return [this.callsBefore + this.options.apiCalls(), this.repeatedBefore + this.inFlight.repeated, throttled]
   }
 
   private write(entry: JournalLine): void {
-    const [calls, repeated, throttled] = this.totals()
-    this.journal.append({
-      ...entry,
-      q: calls,
-      ...(repeated === 0 ? {} : { rep: repeated }),
-      ...(throttled === 0 ? {} : { thr: throttled }),
-    })
-    this.written = calls + repeated + throttled
+    const [q, rep, thr] = this.totals()
+    this.journal.append({ ...entry, q, ...(rep === 0 ? {} : { rep }), ...(thr === 0 ? {} : { thr }) })
+    this.written = q + rep + thr
     applyLine(this, entry)
   }
 
@@ -284,9 +279,7 @@ export class RunStore {
 
   private async syncNow(): Promise<void> {
     const fresh = this.freed.fresh.splice(0)
-    // Calls that led to no line, such as those tried again.
-    const [calls, repeated, throttled] = this.totals()
-    if (calls + repeated + throttled !== this.written) this.write({ t: 'calls' })
+    if (this.totals().reduce((sum, total) => sum + total) !== this.written) this.write({ t: 'calls' })
     await this.journal.sync(() => this.spool.sync())
     // Confirmed by the sync before this one, whose own line only this one has brought to the disk.
     for (const number of this.freed.synced) this.spool.remove(number)
