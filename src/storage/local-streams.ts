@@ -3,8 +3,8 @@ import { Readable, Writable } from 'node:stream'
 import { localError } from './local-errors.js'
 
 const READ_BYTES = 256 * 1024
-/** Written and not sent to the disk, at most: left to the end, a part of 700 MB was half a second of waiting for nothing else. */
-const UNSYNCED_BYTES = 32 * 1024 * 1024
+/** A sync begins behind so many new bytes, one at a time: left to the end, a part of 700 MB was half a second of waiting for nothing else. */
+const SYNC_EVERY_BYTES = 32 * 1024 * 1024
 
 /** Writes to an open file; every error it gives is already mapped. Ending it syncs the content to the disk and closes the file. */
 export class FileSink extends Writable {
@@ -37,7 +37,7 @@ export class FileSink extends Writable {
   }
 
   private written(callback: () => void): void {
-    if (this.syncing === undefined && this.bytes - this.syncedBytes >= UNSYNCED_BYTES) {
+    if (this.syncing === undefined && this.bytes - this.syncedBytes >= SYNC_EVERY_BYTES) {
       this.syncedBytes = this.bytes
       // Beside the next writes. A failure ends it: the disk tells it once, and a later sync may succeed without those bytes.
       this.syncing = this.handle.datasync().then(

@@ -35,7 +35,8 @@ const COURTESY = /(?:\/spool\/.*|status\.json(?:\.tmp)?|events\.jsonl|\.next-[^/
 /** Whether a run may end well although this failed. */
 function mayEndWell({ op, path, phase }: Failed): boolean {
   if (COURTESY.test(path) || op === 'remove' || op === 'mkdir') return true
-  // Once a second the journal is synced, also while the last file of the backup is written: when that stands, nobody reads the journal any more.
+  // The sync that brings the last confirmation to the disk comes up to a second after it, maybe while the last file of the backup is written: when that
+  // stands, nobody reads the journal any more.
   return phase === 'commit' && op === 'sync' && path.endsWith('/journal.jsonl')
 }
 
