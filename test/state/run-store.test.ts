@@ -165,6 +165,22 @@ describe('the saved state of a run', () => {
     store.close()
   })
 
+  it('confirms nothing any more once a sync has failed: what it did not bring to the disk, a later one would not either', async () => {
+    const folder = newFolder()
+    const store = await open(folder)
+    store.collection('a')
+    const { sync } = store.spool
+    store.spool.sync = () => Promise.reject(new Error('EIO'))
+    const failed = store.sync()
+    const queued = store.sync()
+    await expect(failed).rejects.toThrow('EIO')
+    await expect(queued).rejects.toThrow('EIO')
+    store.spool.sync = sync
+    await expect(store.sync()).rejects.toThrow('EIO')
+    expect(kinds(folder)).toEqual(['start', 'coll'])
+    store.close()
+  })
+
   it('writes nothing on a sync without news, and confirms lines and calls that came later', async () => {
     const folder = newFolder()
     const options = { calls: 0 }
