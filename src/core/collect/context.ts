@@ -75,31 +75,40 @@ export async function callsSent(): Promise<void> {
 
 export type Outcome = { ok: true; answer: JsonAnswer } | { ok: false; failure: CallFailure }
 
+/** One call's answer, or the failure that costs this call alone; what ends the run is thrown. The call counts as in flight until `ask` has settled it. */
+export async function answerOf(context: CollectContext, call: ApiCall): Promise<Outcome> {
+  const { client, stop } = context
+  try {
+    const answer = await client.getJson(call, stop)
+    await callsSent()
+    return { ok: true, answer }
+  } catch (error) {
+    const failure = callFailure(error)
+    if (failure !== undefined) return { ok: false, failure }
+    endIfAnswered(context, client.nameOf(call), error)
+    // Told to all at once: while the others finish their waits, the run would go on calling.
+    context.halt(error)
+    throw error
+  }
+}
+
 /**
  * One call whose answer is saved by `settle` before the call stops counting as in flight. `settle` also hears of a failure that costs this call
- * alone; what ends the run is thrown, and the next process makes the call again.
+ * alone; what ends the run is thrown, and the next process makes the call again. `asked` is a call that was sent before its turn.
  */
-export async function ask<T>(context: CollectContext, call: ApiCall, settle: (outcome: Outcome) => T): Promise<T> {
-  const { client, store, stop } = context
-  const name = client.nameOf(call)
+export async function ask<T>(
+  context: CollectContext,
+  call: ApiCall,
+  settle: (outcome: Outcome) => T,
+  asked: Promise<Outcome> = answerOf(context, call),
+): Promise<T> {
+  const { client, store } = context
+  const outcome = await asked
   try {
-    let outcome: Outcome
-    try {
-      outcome = { ok: true, answer: await client.getJson(call, stop) }
-      await callsSent()
-    } catch (error) {
-      const failure = callFailure(error)
-      if (failure === undefined) {
-        endIfAnswered(context, name, error)
-        throw error
-      }
-      outcome = { ok: false, failure }
-    }
     const result = settle(outcome)
-    store.inFlight.end(name)
+    store.inFlight.end(client.nameOf(call))
     return result
   } catch (error) {
-    // Told to all at once: while the others finish their waits, the run would go on calling.
     context.halt(error)
     throw error
   }

@@ -69,6 +69,7 @@ export function listFlow(context: CollectContext, flow: FlowWork): Promise<ListR
   const spec: ListSpec = {
     endpoint: `items.${info.type}`,
     values: { flow: info.id },
+    isReread: true,
     what: `the ${isDataset ? 'rows' : 'items'} of ${info.id}`,
     toRow: (row, json) => toPageRow(context, flow, row, json),
     beforeRows: (page, bytes) => {

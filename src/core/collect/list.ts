@@ -1,6 +1,6 @@
 import { BadBodyError, RetriesExhaustedError } from '../../http/http-error.js'
 import { ApiError } from '../../kissflow/api-error.js'
-import { PRIORITY } from '../../kissflow/client.js'
+import { type ApiCall, PRIORITY } from '../../kissflow/client.js'
 import type { EndpointName, PathValues } from '../../kissflow/endpoints.js'
 import { type ListPage, type Row, readList, rowId } from '../../kissflow/shapes.js'
 import type { Collection } from '../../state/collection.js'
@@ -8,7 +8,8 @@ import type { PageRow, SavedPage } from '../../state/saved-rows.js'
 import { compactJson } from '../../util/json-slices.js'
 import { printable } from '../../util/printable.js'
 import { contentId } from './content-id.js'
-import { ask, type CallFailure, type CollectContext } from './context.js'
+import { ask, type CallFailure, type CollectContext, type Outcome } from './context.js'
+import { PagesAhead } from './pages-ahead.js'
 
 /** One list to read to its end. */
 export interface ListSpec {
@@ -19,6 +20,8 @@ export interface ListSpec {
   toRow?: (row: Row, json: Buffer) => PageRow | undefined
   /** Keeps each row's bytes, too. */
   keepRows?: boolean
+  /** Every pass reads the same list: what the one before came to tells how many pages to ask for at once. */
+  isReread?: boolean
   /** For messages: "the items of Leave_Request_A00". */
   what: string
   /** Sees a page before its rows are taken. */
@@ -41,7 +44,9 @@ const MAX_PASSES = 5
  * fail for good are passed over, two in a row end the list. Continues behind the last saved page.
  */
 export async function readListPass(context: CollectContext, collection: Collection, spec: ListSpec): Promise<ListResult> {
-  const result = await readPages(context, collection, spec)
+  const ahead = new PagesAhead(context, collection, (page, pageSize) => pageCall(spec, page, pageSize))
+  const result = await readPages(context, collection, spec, ahead)
+  await ahead.drop()
   for (const miss of spec.onMissed === undefined ? [] : collection.misses) {
     spec.onMissed?.(miss.page, context.store.reasonOf(collection, miss) as CallFailure)
   }
@@ -52,7 +57,7 @@ export async function readListPass(context: CollectContext, collection: Collecti
 export async function readStillList(context: CollectContext, collection: Collection, spec: ListSpec): Promise<ListResult> {
   const firstPass = collection.pass
   for (;;) {
-    const result = await readListPass(context, collection, spec)
+    const result = await readListPass(context, collection, { ...spec, isReread: true })
     const pages = collection.pages.filter((page) => page.pass === collection.pass && page.rows > 0)
     const isStill = pages.length <= 1 || (collection.pass > 1 && collection.freshByPass.at(-1) === 0)
     if (!result.ended || isStill || collection.pass - firstPass >= MAX_PASSES) return result
@@ -60,7 +65,7 @@ export async function readStillList(context: CollectContext, collection: Collect
   }
 }
 
-async function readPages(context: CollectContext, collection: Collection, spec: ListSpec): Promise<ListResult> {
+async function readPages(context: CollectContext, collection: Collection, spec: ListSpec, ahead: PagesAhead): Promise<ListResult> {
   const { store } = context
   const sizeFact = `page_size.${collection.number}`
   let pageSize = Number(store.facts.get(sizeFact) ?? context.options.pageSize)
@@ -72,9 +77,10 @@ async function readPages(context: CollectContext, collection: Collection, spec: 
       return { ended: false, failure: store.reasonOf(collection, lastMiss) as CallFailure }
     }
     const page = collection.nextPage
-    const query = { page_number: String(page), page_size: String(pageSize), ...spec.query }
-    const step = await readPage(context, collection, { ...spec, query, page, memory, maySplit: pageSize > LEAST_PAGE_SIZE })
+    const asked = spec.isReread === true ? ahead.take(page, pageSize) : undefined
+    const step = await readPage(context, collection, { ...spec, page, pageSize, memory }, asked)
     if (step.kind === 'cutOff') {
+      await ahead.drop()
       // Other page sizes have other borders: this pass begins again, what is known stays known.
       pageSize = Math.max(LEAST_PAGE_SIZE, Math.floor(pageSize / 2))
       store.setFact(sizeFact, String(pageSize))
@@ -90,6 +96,15 @@ async function readPages(context: CollectContext, collection: Collection, spec: 
   return { ended: true }
 }
 
+function pageCall({ endpoint, values, query }: ListSpec, page: number, pageSize: number): ApiCall {
+  return {
+    endpoint,
+    priority: PRIORITY.list,
+    ...(values === undefined ? {} : { values }),
+    query: { page_number: String(page), page_size: String(pageSize), ...query },
+  }
+}
+
 /** What the pages before tell of the next. */
 interface PageMemory {
   /** Digest of the last page that had rows without an id. */
@@ -98,21 +113,16 @@ interface PageMemory {
 
 interface PageSpec extends ListSpec {
   page: number
+  /** A page too large to come through is asked for in smaller ones, down to the least. */
+  pageSize: number
   memory: PageMemory
-  /** Whether a page too large to come through may be asked for in smaller ones. */
-  maySplit: boolean
 }
 
 type Step = { kind: 'page'; rows: number } | { kind: 'refused'; failure: CallFailure } | { kind: 'missed' | 'cutOff' }
 
-function readPage(context: CollectContext, collection: Collection, spec: PageSpec): Promise<Step> {
-  const call = {
-    endpoint: spec.endpoint,
-    priority: PRIORITY.list,
-    ...(spec.values === undefined ? {} : { values: spec.values }),
-    query: spec.query ?? {},
-  }
-  return ask(context, call, (outcome): Step => {
+function readPage(context: CollectContext, collection: Collection, spec: PageSpec, asked: Promise<Outcome> | undefined): Promise<Step> {
+  const call = pageCall(spec, spec.page, spec.pageSize)
+  const settle = (outcome: Outcome): Step => {
     if (!outcome.ok) return settleFailure(context, collection, { spec, failure: outcome.failure })
     const page = readList(outcome.answer)
     if (page === undefined) {
@@ -121,11 +131,12 @@ function readPage(context: CollectContext, collection: Collection, spec: PageSpe
     }
     savePage(context, collection, { spec, page, bytes: outcome.answer.bytes })
     return { kind: 'page', rows: page.rows.length }
-  })
+  }
+  return ask(context, call, settle, asked)
 }
 
 function settleFailure(context: CollectContext, collection: Collection, { spec, failure }: { spec: PageSpec; failure: CallFailure }): Step {
-  if (spec.maySplit && isCutOff(failure)) return { kind: 'cutOff' }
+  if (spec.pageSize > LEAST_PAGE_SIZE && isCutOff(failure)) return { kind: 'cutOff' }
   // A refusal holds for every page, and a first page that does not come leaves nothing to page through.
   if (failure.kind !== 'failed' || spec.page === 1) return { kind: 'refused', failure }
   const { kind, httpStatus, message } = failure
