@@ -18,6 +18,8 @@ const MAX_THROTTLES_PER_CALL = 30
 
 export interface CallerDeps {
   slots: Slots
+  /** For calls that may lead to another host, each for its whole length: while they are there, other calls use the account's own connections. */
+  elsewhere?: Slots
   limiter: Limiter
   clock: Clock
   /** One cheap call, made when nothing else tells whether the server or just this call is in trouble; resolves true when the server answers. */
@@ -29,7 +31,12 @@ export interface CallerDeps {
 export interface CallOptions {
   /** Lower goes first among those waiting for a free connection; a small whole number. */
   priority: number
+  /** It may lead to another host. It waits for its turn there first: a redirect that waited could expire. */
+  mayLeave?: boolean
 }
+
+/** Told by a task when its remaining requests go to another host: its connection to the account is another call's then. */
+export type LeaveAccount = () => void
 
 /** What one call has been through. */
 interface Trials {
@@ -81,7 +88,7 @@ export class Caller {
    * Runs `task` until it succeeds or fails for good. Throws the task's own error when it is final; RetriesExhaustedError when this call alone
    * keeps failing, or with `waitTooLong` when the server asks everyone to come back later; ServerDownError when nothing gets through any more.
    */
-  async call<T>(name: string, task: () => Promise<T>, options: CallOptions, stop: AbortSignal): Promise<T> {
+  async call<T>(name: string, task: (leave: LeaveAccount) => Promise<T>, options: CallOptions, stop: AbortSignal): Promise<T> {
     const never = Number.NEGATIVE_INFINITY
     const trials: Trials = {
       attempt: 1,
@@ -104,14 +111,29 @@ export class Caller {
   }
 
   /** One attempt, with a connection for as long as it lasts. A final failure is thrown. */
-  private async attempt<T>(task: () => Promise<T>, options: CallOptions, stop: AbortSignal): Promise<{ result: T } | Failure> {
-    const release = await this.deps.slots.acquire(options.priority, stop)
+  private async attempt<T>(
+    task: (leave: LeaveAccount) => Promise<T>,
+    options: CallOptions,
+    stop: AbortSignal,
+  ): Promise<{ result: T } | Failure> {
+    const elsewhere = options.mayLeave === true ? this.deps.elsewhere : undefined
+    const releaseThere = await elsewhere?.acquire(options.priority, stop)
+    let release: () => void
+    try {
+      release = await this.deps.slots.acquire(options.priority, stop)
+    } catch (error) {
+      releaseThere?.()
+      throw error
+    }
+    const leave: LeaveAccount = () => {
+      if (elsewhere !== undefined) release()
+    }
     let wave = 0
     let isFinal = false
     try {
       await this.deps.limiter.acquire(stop)
       wave = this.throttles.wave
-      const result = await task()
+      const result = await task(leave)
       this.alive(wave)
       return { result }
     } catch (error) {
@@ -123,6 +145,7 @@ export class Caller {
       // Whoever hears of a final failure may end the run with it: that comes before the next call starts.
       if (isFinal) setImmediate(release)
       else release()
+      releaseThere?.()
     }
   }
 

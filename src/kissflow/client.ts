@@ -1,6 +1,6 @@
 import { isUtf8 } from 'node:buffer'
 import { WrongHostError } from '../errors.js'
-import type { Caller } from '../http/caller.js'
+import type { Caller, CallOptions, LeaveAccount } from '../http/caller.js'
 import { decodedBody, decodedBytes } from '../http/decode-body.js'
 import { BadBodyError, HttpStatusError, isTransient } from '../http/http-error.js'
 import { parseHttpDate, parseRetryAfter } from '../http/retry-after.js'
@@ -94,13 +94,13 @@ export class KissflowClient {
   getJson(call: ApiCall, stop: AbortSignal): Promise<JsonAnswer> {
     const path = this.pathOf(call)
     const name = nameAt(call, path)
-    return this.run(name, () => this.fetchJson(name, path, call), call.priority ?? PRIORITY.item, stop)
+    return this.run(name, () => this.fetchJson(name, path, call), { priority: call.priority ?? PRIORITY.item }, stop)
   }
 
   /** Runs a task under the retry owner and turns what ends the run into the errors that say so. */
-  async run<T>(name: string, task: () => Promise<T>, priority: number, stop: AbortSignal): Promise<T> {
+  async run<T>(name: string, task: (leave: LeaveAccount) => Promise<T>, options: CallOptions, stop: AbortSignal): Promise<T> {
     try {
-      return await this.deps.caller.call(name, () => this.attempt(name, task), { priority }, stop)
+      return await this.deps.caller.call(name, (leave) => this.attempt(name, () => task(leave)), options, stop)
     } catch (error) {
       const { origin, options, deps } = this
       throw translate(error, name, { origin, accountId: options.accountId, wasHeard: deps.caller.hasHeardFromServer })

@@ -1,3 +1,4 @@
+import type { LeaveAccount } from '../http/caller.js'
 import { decodedBody } from '../http/decode-body.js'
 import { BadBodyError, HttpStatusError, isTransient, OtherHostError } from '../http/http-error.js'
 import type { WireResponse } from '../http/transport.js'
@@ -13,6 +14,14 @@ const MAX_WASTE_BYTES = 64 * 1024
 export interface DownloadSink {
   reset(): void
   write(chunk: Buffer): void
+}
+
+/** Where a file is, and how its call is named in messages. */
+export interface DownloadSource {
+  name: string
+  path: string
+  /** Called before the first request to another host. */
+  leave?: LeaveAccount
 }
 
 /** What one attempt brought. */
@@ -35,7 +44,7 @@ export class FileUnreachableError extends Error {
  * Signed URLs expire and are secrets: they are followed, never kept, and stand in no error text. Throws HttpStatusError for a status of the account,
  * OtherHostError for one of another host (404 and 410 excepted: there the file is gone), FileUnreachableError, BadBodyError or the socket's error.
  */
-export async function downloadOnce(client: KissflowClient, name: string, path: string, sink: DownloadSink): Promise<Downloaded> {
+export async function downloadOnce(client: KissflowClient, { name, path, leave }: DownloadSource, sink: DownloadSink): Promise<Downloaded> {
   sink.reset()
   let at = new URL(path, client.origin)
   let response = await client.send(name, path, { accept: '*/*' })
@@ -47,6 +56,7 @@ export async function downloadOnce(client: KissflowClient, name: string, path: s
     const next = new URL(location, at)
     if (!isAllowed(at, next)) throw new FileUnreachableError(name, `redirected to ${next.protocol}//${next.hostname}, which is not allowed`)
     at = next
+    if (at.origin !== client.origin) leave?.()
     response = await follow(client, name, at)
   }
   if (response.status !== 200) {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { Caller, type CallerDeps, ServerDownError } from '../../src/http/caller.js'
+import { Caller, type CallerDeps, type LeaveAccount, ServerDownError } from '../../src/http/caller.js'
 import { BadBodyError, HttpStatusError, isTransient, OtherHostError, RetriesExhaustedError } from '../../src/http/http-error.js'
 import { RateLimiter } from '../../src/http/rate-limiter.js'
 import { Slots } from '../../src/http/slots.js'
@@ -23,13 +23,16 @@ interface Setting {
   probes: () => number
 }
 
-function setting(options: { slots?: number; probe?: CallerDeps['probe']; random?: () => number; rate?: number } = {}): Setting {
+function setting(
+  options: { slots?: number; elsewhere?: number; probe?: CallerDeps['probe']; random?: () => number; rate?: number } = {},
+): Setting {
   const clock = new FakeClock({ random: options.random ?? (() => 0.999_999) })
   const pauses: number[] = []
   const retries: Setting['retries'] = []
   let probes = 0
   const caller = new Caller({
     slots: new Slots(options.slots ?? 8),
+    ...(options.elsewhere === undefined ? {} : { elsewhere: new Slots(options.elsewhere) }),
     limiter: new RateLimiter(options.rate ?? Number.POSITIVE_INFINITY, clock),
     clock,
     probe: (signal) => {
@@ -221,6 +224,38 @@ describe('a call that keeps failing', () => {
     await clock.run(caller.call('GET /y', () => Promise.resolve(), OPTIONS, never))
     expect(clock.now()).toBe(begun)
     expect(await clock.run(waiting)).toBe('done')
+  })
+
+  it('leaves its connection to another call when it goes on elsewhere, where it has its turn before it asks', async () => {
+    const { clock, caller } = setting({ slots: 1, elsewhere: 1 })
+    const done: string[] = []
+    const file = (name: string, ms: number): Promise<void> => {
+      const task = async (leave: LeaveAccount): Promise<void> => {
+        done.push(`${name} answered`)
+        leave()
+        leave()
+        await clock.sleep(ms, never)
+        done.push(`${name} fetched`)
+      }
+      return caller.call(name, task, { priority: 1, mayLeave: true }, never)
+    }
+    const record = (): Promise<void> => caller.call('record', () => Promise.resolve(void done.push('record')), OPTIONS, never)
+    await clock.run(Promise.all([file('first', 60_000), record(), file('second', 1_000), record()]))
+    expect(done).toEqual(['first answered', 'record', 'record', 'first fetched', 'second answered', 'second fetched'])
+    await clock.run(Promise.all([file('third', 1_000), record()]))
+    expect(done.slice(6)).toEqual(['third answered', 'record', 'third fetched'])
+  })
+
+  it('gives its turn elsewhere back when it is stopped before it had a connection', async () => {
+    const { clock, caller } = setting({ slots: 1, elsewhere: 1 })
+    const stop = new AbortController()
+    const busy = caller.call('busy', () => clock.sleep(1_000, never), OPTIONS, never)
+    const stopped = caller.call('stopped', () => Promise.resolve(), { priority: 1, mayLeave: true }, stop.signal)
+    const ended = expect(stopped).rejects.toThrow('stopped by the test')
+    setImmediate(() => stop.abort(new Error('stopped by the test')))
+    await ended
+    const next = caller.call('next', () => Promise.resolve('had'), { priority: 1, mayLeave: true }, never)
+    expect(await clock.run(Promise.all([busy, next]))).toEqual([undefined, 'had'])
   })
 
   it('makes no new attempt after the stop', async () => {

@@ -16,23 +16,32 @@ const SECRET = 'X-Amz-Signature=deadbeefdeadbeef'
 interface World extends QuickClient {
   account: ScriptedServer
   get: () => Promise<Downloaded & { content: string }>
+  /** How many requests the account had had whenever the file's call left it. */
+  left: number[]
 }
 
 async function world(routes: Routes): Promise<World> {
   const account = await server(routes)
   const quick = await quickClient({ baseUrl: account.origin })
   open.push(quick)
+  const left: number[] = []
+  const leave = (): void => void left.push(account.seen.length)
   return {
     ...quick,
     account,
+    left,
     get: async () => {
       let chunks: Buffer[] = []
-      const done = await downloadOnce(quick.client, `GET ${PATH}`, PATH, {
-        reset: () => {
-          chunks = []
+      const done = await downloadOnce(
+        quick.client,
+        { name: `GET ${PATH}`, path: PATH, leave },
+        {
+          reset: () => {
+            chunks = []
+          },
+          write: (chunk) => chunks.push(Buffer.from(chunk)),
         },
-        write: (chunk) => chunks.push(Buffer.from(chunk)),
-      })
+      )
       return { ...done, content: Buffer.concat(chunks).toString('latin1') }
     },
   }
@@ -66,15 +75,17 @@ const hasKeys = ({ seen }: ScriptedServer): boolean =>
 describe('a file', () => {
   it('comes straight from the account, byte for byte', async () => {
     const bytes = Buffer.from(Array.from({ length: 256 }, (_, byte) => byte))
-    const { get, account } = await world({ [`GET ${PATH}`]: text(200, bytes, { 'content-type': 'application/octet-stream' }) })
+    const { get, account, left } = await world({ [`GET ${PATH}`]: text(200, bytes, { 'content-type': 'application/octet-stream' }) })
     expect(await get()).toEqual({ bytes: 256, isMeasured: true, content: bytes.toString('latin1') })
     expect(hasKeys(account)).toBe(true)
+    expect(left).toEqual([])
   })
 
   it('comes from another host without that host ever seeing the keys', async () => {
     const storage = await server({ 'GET /bucket/a%20b': text(200, 'content') })
-    const { get, client } = await world({ [`GET ${PATH}`]: to(`${storage.origin}/bucket/a%20b?${SECRET}`) })
+    const { get, client, left } = await world({ [`GET ${PATH}`]: to(`${storage.origin}/bucket/a%20b?${SECRET}`) })
     expect((await get()).content).toBe('content')
+    expect(left).toEqual([1])
     expect(hasKeys(storage)).toBe(false)
     expect(storage.seen[0]?.url).toBe(`/bucket/a%20b?${SECRET}`)
     expect(client.apiCalls).toBe(1)

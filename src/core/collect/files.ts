@@ -1,3 +1,4 @@
+import type { LeaveAccount } from '../../http/caller.js'
 import { BadBodyError } from '../../http/http-error.js'
 import { type FileRef, findFiles } from '../../kissflow/attachments.js'
 import type { ApiCall } from '../../kissflow/client.js'
@@ -89,8 +90,8 @@ async function fetchInto(context: CollectContext, flow: FlowWork, input: FetchIn
   const sink = new FileSink(() => store.spool.createLarge(flow.collection.number, number))
   const name = client.nameOf(call)
   const ends = new Map<number, number>()
-  const attempt = async (): Promise<void> => {
-    const { bytes, isMeasured } = await downloadOnce(client, name, client.pathOf(call), sink)
+  const attempt = async (leave: LeaveAccount): Promise<void> => {
+    const { bytes, isMeasured } = await downloadOnce(client, { name, path: client.pathOf(call), leave }, sink)
     if (isMeasured || bytes >= (file.size ?? 0)) return
     // Nothing told where the body ends, and it is shorter than the record says: cut off, unless it ends there time and again.
     const times = (ends.get(bytes) ?? 0) + 1
@@ -98,7 +99,7 @@ async function fetchInto(context: CollectContext, flow: FlowWork, input: FetchIn
     if (times < SAME_END_TIMES) throw new BadBodyError(name, `it ended after ${bytes} bytes, its record says ${file.size}`)
   }
   try {
-    await client.run(name, attempt, call.priority ?? PRIORITY.file, stop)
+    await client.run(name, attempt, { priority: call.priority ?? PRIORITY.file, mayLeave: true }, stop)
     await callsSent()
   } catch (error) {
     sink.discard()

@@ -63,6 +63,7 @@ export async function openSession(
   const transport = await createTransport({ connections: account.concurrency * CONNECTIONS_PER_SLOT, env: deps.env })
   const caller = new Caller({
     slots: new Slots(account.concurrency),
+    elsewhere: new Slots(account.concurrency),
     limiter,
     clock,
     probe: (probeSignal) => probe(client, probeSignal),
