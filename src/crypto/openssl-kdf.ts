@@ -26,7 +26,16 @@ export async function deriveOpensslKey(passphrase: string, salt: Uint8Array, ite
   return { key: bytes.subarray(0, 32), iv: bytes.subarray(32) }
 }
 
-/** A backup-wide secret with a salt of its own, from which HKDF makes one key for each purpose. */
+/**
+ * A secret with a salt of its own, from which HKDF makes one key for each purpose. The last one is kept: a run's spool and its backup share theirs, and the
+ * derivation takes a core for an eighth of a second or more.
+ */
 export function deriveMaster(passphrase: string, salt: Uint8Array, iterations: number): Promise<Buffer> {
-  return pbkdf2Async(Buffer.from(passphrase, 'utf8'), salt, iterations, 32, 'sha256')
+  const name = `${iterations} ${Buffer.from(salt).toString('hex')} ${passphrase}`
+  if (last?.name === name) return last.master
+  const master = pbkdf2Async(Buffer.from(passphrase, 'utf8'), salt, iterations, 32, 'sha256')
+  last = { name, master }
+  return master
 }
+
+let last: { name: string; master: Promise<Buffer> } | undefined

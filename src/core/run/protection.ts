@@ -1,4 +1,3 @@
-import { randomBytes } from 'node:crypto'
 import type { BackupEncryption, SpoolCipher } from '../../crypto/encryption.js'
 import { preloadTransport } from '../../http/transport.js'
 import type { Category } from '../events.js'
@@ -25,8 +24,8 @@ export async function newProtection(choice: EncryptionChoice): Promise<Pick<RunP
   // Loaded while the key is derived: there is nothing else to do then.
   void preloadTransport()
   const { material } = await made
-  if (choice.format === 'age') return { spoolKey: material }
-  return { spoolKey: material, encryptionSalt: randomBytes(16).toString('hex') }
+  // One salt, so that one derivation serves the spool and the backup.
+  return { spoolKey: material, ...(material.kind === 'random' ? {} : { encryptionSalt: material.salt }) }
 }
 
 async function opensslEncryption(
