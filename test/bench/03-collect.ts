@@ -16,40 +16,37 @@ interface LoggedCall {
   url: string
 }
 
-/** The URLs that a run asked for, as often as it did, as curl is given them: everything it needs is known before it starts. */
-async function urlsOf(account: SandboxAccount): Promise<string[]> {
-  const urls: string[] = []
-  for await (const { method, url } of account.lines<LoggedCall>('log')) if (method === 'GET') urls.push(url)
-  return urls
+/** The calls of a run, as often as it made them, as curl is given them: everything it needs is known before it starts. */
+async function callsOf(account: SandboxAccount): Promise<LoggedCall[]> {
+  const calls: LoggedCall[] = []
+  for await (const { method, url } of account.lines<LoggedCall>('log')) calls.push({ method, url: account.baseUrl + url })
+  return calls
 }
 
-function curlConfig(urls: readonly string[], folder: string, headers: readonly string[]): string {
-  const lines = [
-    'silent',
-    'show-error',
-    'globoff',
-    'path-as-is',
-    'parallel',
-    `parallel-max = ${WORKERS}`,
-    'write-out = "%{redirect_url}\\n"',
-  ]
-  for (const header of headers) lines.push(`header = "${header}"`)
-  for (const [index, url] of urls.entries()) lines.push(`url = "${url}"`, `output = "${join(folder, String(index))}"`)
+function curlConfig(calls: readonly LoggedCall[], folder: string, options: readonly string[]): string {
+  const lines = ['parallel', `parallel-max = ${WORKERS}`]
+  // Options hold up to the next `next`.
+  for (const method of new Set(calls.map((call) => call.method))) {
+    if (lines.length > 2) lines.push('next')
+    lines.push('silent', 'show-error', 'globoff', 'path-as-is', ...options, ...(method === 'POST' ? ['data = "{}"'] : []))
+    for (const [index, call] of calls.entries()) {
+      if (call.method === method) lines.push(`url = "${call.url}"`, `output = "${join(folder, String(index))}"`)
+    }
+  }
   return `${lines.join('\n')}\n`
 }
 
 /** The same answers with curl, zip and openssl, one after the other. */
-async function withStockPrograms(account: SandboxAccount, urls: readonly string[], folder: string): Promise<number> {
+async function withStockPrograms(account: SandboxAccount, calls: readonly LoggedCall[], folder: string): Promise<number> {
   mkdirSync(join(folder, 'answers', 'files'), { recursive: true })
   const config = join(folder, 'curl.config')
-  const keys = [`X-Access-Key-Id: ${account.keyId}`, `X-Access-Key-Secret: ${account.keySecret}`]
-  const absolute = urls.map((url) => account.baseUrl + url)
-  writeFileSync(config, curlConfig(absolute, join(folder, 'answers'), keys))
+  const keys = [`header = "X-Access-Key-Id: ${account.keyId}"`, `header = "X-Access-Key-Secret: ${account.keySecret}"`]
+  writeFileSync(config, curlConfig(calls, join(folder, 'answers'), [...keys, 'write-out = "%{redirect_url}\\n"']))
   const began = performance.now()
   const { stdout } = await measure('curl', ['-K', config])
-  // Files come by redirect to a host that refuses the keys, and curl would send them there.
-  const redirects = stdout.split('\n').filter((line) => line !== '')
-  writeFileSync(config, curlConfig(redirects, join(folder, 'answers', 'files'), []))
+  // Files come by redirect to a host that refuses the keys, and curl would send them there. Where else the account redirects to is among the calls.
+  const redirects = stdout.split('\n').flatMap((url) => (url === '' || url.startsWith(account.baseUrl) ? [] : [{ method: 'GET', url }]))
+  writeFileSync(config, curlConfig(redirects, join(folder, 'answers', 'files'), ['location', 'fail']))
   if (redirects.length > 0) await measure('curl', ['-K', config])
   await measure('zip', ['-q', '-r', 'answers.zip', 'answers'], { cwd: folder })
   const cipher = ['enc', '-aes-256-cbc', '-pbkdf2', '-iter', '600000', '-salt', '-pass', `pass:${PASSPHRASE}`]
@@ -65,7 +62,7 @@ export const bench: Bench = {
     const account = await startSandbox(['--items', String(ITEMS), '--latency', LATENCY, '--record-calls'])
     try {
       const times: { own: number[]; stock: number[] } = { own: [], stock: [] }
-      let urls: string[] = []
+      let calls: LoggedCall[] = []
       for (let round = 0; round < ROUNDS; round++) {
         const own = join(folder, `own-${round}`)
         mkdirSync(own)
@@ -73,15 +70,15 @@ export const bench: Bench = {
         say(`round ${round + 1} of ${ROUNDS}: kfbackup`)
         await account.reset()
         times.own.push((await kfbackup(['run', '-q', ...flags], { env })).wallMs)
-        urls = await urlsOf(account)
+        calls = await callsOf(account)
         const stock = join(folder, `stock-${round}`)
-        say(`round ${round + 1} of ${ROUNDS}: curl, zip and openssl, ${count(urls.length)} URLs`)
-        times.stock.push(await withStockPrograms(account, urls, stock))
+        say(`round ${round + 1} of ${ROUNDS}: curl, zip and openssl, ${count(calls.length)} calls`)
+        times.stock.push(await withStockPrograms(account, calls, stock))
         // Nothing is removed between rounds: where thousands of files went a moment ago, a file system may take long to make others. On ext4 curl took 13 %
         // longer in the second round and the third.
       }
       const row: Row = {
-        what: `encrypted backup, ${count(urls.length)} calls, ${LATENCY} each, ${WORKERS} workers`,
+        what: `encrypted backup, ${count(calls.length)} calls, ${LATENCY} each, ${WORKERS} workers`,
         kfbackup: seconds(median(times.own)),
         baseline: seconds(median(times.stock)),
         against: 'curl --parallel with every URL given, zip, openssl enc',
