@@ -69,12 +69,27 @@ describe('zsh and fish completion', () => {
     for (const word of ['schedule', 'install', 'remove', 'env-file', 'notify', 'exit-codes', 'systemd']) expect(text).toContain(word)
   })
 
+  /** The script as a file: fish reads none from a socket, which is what Node gives a program as its input. */
+  function saved(shell: string): string {
+    const file = join(folder, `kfbackup.${shell}`)
+    writeFileSync(file, script(shell))
+    return file
+  }
+
   it.skipIf(!has('zsh'))('is good zsh', () => {
-    expect(spawnSync('zsh', ['-n'], { input: script('zsh'), encoding: 'utf8' })).toMatchObject({ status: 0, stderr: '' })
+    expect(spawnSync('zsh', ['-n', saved('zsh')], { encoding: 'utf8' })).toMatchObject({ status: 0, stderr: '' })
   })
 
-  it.skipIf(!has('fish'))('is good fish', () => {
-    expect(spawnSync('fish', ['-n'], { input: script('fish'), encoding: 'utf8' })).toMatchObject({ status: 0, stderr: '' })
+  it.skipIf(!has('fish'))('is good fish, and offers in a real one what may come next', () => {
+    const file = saved('fish')
+    expect(spawnSync('fish', ['-n', file], { encoding: 'utf8' })).toMatchObject({ status: 0, stderr: '' })
+    const offered = (words: string): string[] =>
+      execFileSync('fish', ['--no-config', '-c', `source '${file}'; complete -C '${words}'`], { cwd: folder, encoding: 'utf8' })
+        .split('\n')
+        .flatMap((line) => (line === '' ? [] : [line.replace(/\t.*/, '')]))
+    expect(offered('kfbackup sch')).toEqual(['schedule'])
+    expect(offered('kfbackup schedule ')).toEqual(['install', 'remove', 'show'])
+    expect(offered('kfbackup run --lo')).toEqual(['--lock-wait', '--log-file'])
   })
 
   it('keeps quotes of descriptions inside their quotes', () => {

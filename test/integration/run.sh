@@ -1,10 +1,12 @@
 #!/usr/bin/env bash
-# What `npm test` cannot do with Node, openssl and unzip alone: a real S3 server, the age program, systemd-analyze, tmux, large files. Installs what is
-# missing from Debian packages (as root), starts the S3 server, runs the suite, stops it.
+# What `npm test` cannot do with Node, openssl and unzip alone: a real S3 server, the age program, zsh and fish, systemd-analyze, tmux, large files.
+# Installs what is missing from Debian packages (as root), starts the S3 server, runs the suite, stops it.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 packages=()
 command -v age >/dev/null || packages+=(age)
+command -v zsh >/dev/null || packages+=(zsh)
+command -v fish >/dev/null || packages+=(fish)
 command -v systemd-analyze >/dev/null || packages+=(systemd)
 command -v tmux >/dev/null || packages+=(tmux)
 command -v zip >/dev/null || packages+=(zip)

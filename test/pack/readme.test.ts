@@ -1,4 +1,4 @@
-import { execFileSync } from 'node:child_process'
+import { execFileSync, spawnSync } from 'node:child_process'
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, describe, expect, it } from 'vitest'
@@ -12,6 +12,8 @@ import { FolderStorage } from './test-storage.js'
 
 const temporary = temporaryFolder()
 afterAll(() => temporary.remove())
+
+const hasAge = spawnSync('age', ['--version']).status === 0
 
 const PASSPHRASE = 'Wörter & "Zeichen" $HOME 1'
 const ACCOUNT: FakeAccount = {
@@ -85,7 +87,7 @@ describe('the commands of Readme.txt, as printed', () => {
     expectWhole(folder, follow(folder))
   })
 
-  it('open a backup encrypted with age', async () => {
+  it.skipIf(!hasAge)('open a backup encrypted with age', async () => {
     const identity = execFileSync('age-keygen', { stdio: ['ignore', 'pipe', 'ignore'] }).toString()
     const recipient = /public key: (age1\S+)/.exec(identity)?.[1] ?? ''
     const folder = await backup('age', await createAgeEncryption({ recipients: [recipient] }))
