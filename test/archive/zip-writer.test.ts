@@ -3,7 +3,7 @@ import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { Writable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
-import { crc32 } from 'node:zlib'
+import { crc32, deflateRawSync } from 'node:zlib'
 import fc from 'fast-check'
 import { afterAll, describe, expect, it } from 'vitest'
 import yauzl from 'yauzl'
@@ -130,8 +130,7 @@ describe('the ZIP writer', () => {
   it('compresses in blocks as well as one stream does', async () => {
     const content = text(5_000_000)
     const file = await writeZip(at('ratio.zip'), async (zip) => add(zip, 'a', content, 'deflated'))
-    const single = stock('sh', ['-c', 'zip -q - - | wc -c'], { input: content })
-    expect(statSync(file).size).toBeLessThan(Number(single) * 1.02)
+    expect(statSync(file).size).toBeLessThan(deflateRawSync(content).length * 1.02)
   })
 
   it('gives the same bytes however fast the output is read', async () => {

@@ -3,16 +3,13 @@ import { mkdtempSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { beforeAll, describe, expect, it } from 'vitest'
+import { hasProgram } from '../helpers/programs.js'
 
 const BIN = join(import.meta.dirname, '..', '..', 'bin', 'kfbackup.js')
 const folder = mkdtempSync(join(tmpdir(), 'kfbackup-completion-'))
 
 function script(shell: string): string {
   return execFileSync(process.execPath, [BIN, 'completion', shell], { encoding: 'utf8' })
-}
-
-function has(program: string): boolean {
-  return spawnSync(program, ['-c', 'true']).status === 0
 }
 
 describe('bash completion', () => {
@@ -76,11 +73,11 @@ describe('zsh and fish completion', () => {
     return file
   }
 
-  it.skipIf(!has('zsh'))('is good zsh', () => {
+  it.skipIf(!hasProgram('zsh'))('is good zsh', () => {
     expect(spawnSync('zsh', ['-n', saved('zsh')], { encoding: 'utf8' })).toMatchObject({ status: 0, stderr: '' })
   })
 
-  it.skipIf(!has('fish'))('is good fish, and offers in a real one what may come next', () => {
+  it.skipIf(!hasProgram('fish'))('is good fish, and offers in a real one what may come next', () => {
     const file = saved('fish')
     expect(spawnSync('fish', ['-n', file], { encoding: 'utf8' })).toMatchObject({ status: 0, stderr: '' })
     const offered = (words: string): string[] =>

@@ -1,4 +1,4 @@
-import { execFileSync, spawnSync } from 'node:child_process'
+import { execFileSync } from 'node:child_process'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -10,10 +10,11 @@ import { parseAgeIdentities } from '../../src/crypto/age-part.js'
 import { openBackup } from '../../src/crypto/open-backup.js'
 import { openUnsealedPart } from '../../src/crypto/open-unsealed.js'
 import { ConfigError, DamagedError, WrongKeyError } from '../../src/errors.js'
+import { hasProgram } from '../helpers/programs.js'
 import { collect, NEVER, noise, readWhole, sealPart, storedPart } from './parts.js'
 
 const CHUNK = 65_536
-const hasAge = spawnSync('age', ['--version']).status === 0
+const hasAge = hasProgram('age')
 const BACKUP = { id: 'x', encryption: { format: 'age' } }
 
 let folder: string

@@ -9,6 +9,7 @@ import type { BackupEncryption } from '../../src/crypto/encryption.js'
 import { createOpensslEncryption } from '../../src/crypto/openssl-encryption.js'
 import { LocalStorage } from '../../src/storage/local.js'
 import { noise } from '../crypto/parts.js'
+import { hasProgram } from '../helpers/programs.js'
 import type { FakeAccount } from '../pack/fake-source.js'
 import { fakeSource } from '../pack/fake-source.js'
 import { FOLDER, pack } from '../pack/pack-helpers.js'
@@ -18,7 +19,7 @@ import { makeKissflow } from '../verify/make-kissflow.js'
 const BIN = join(import.meta.dirname, '..', '..', 'bin', 'kfbackup.js')
 const PASSPHRASE = `Correct "horse" $7 \\ 'é'`
 const ID = FOLDER.slice(-25)
-const hasAge = spawnSync('age', ['--version']).status === 0
+const hasAge = hasProgram('age')
 
 let root: string
 let identity: string
@@ -58,7 +59,7 @@ beforeAll(async () => {
   backups.openssl = await makePacked(await createOpensslEncryption({ backupId: ID, passphrase: PASSPHRASE, iterations: 100_000 }))
   backups.age = await makePacked(await createAgeEncryption({ recipients: [await identityToRecipient(identity)] }))
   backups.kissflow = fresh()
-  makeKissflow(backups.kissflow, { passphrase: PASSPHRASE })
+  await makeKissflow(backups.kissflow, { passphrase: PASSPHRASE })
 })
 afterAll(() => rmSync(root, { recursive: true, force: true }))
 

@@ -10,6 +10,7 @@ command -v fish >/dev/null || packages+=(fish)
 command -v systemd-analyze >/dev/null || packages+=(systemd)
 command -v tmux >/dev/null || packages+=(tmux)
 command -v zip >/dev/null || packages+=(zip)
+command -v python3 >/dev/null || packages+=(python3)
 command -v script >/dev/null || packages+=(bsdutils)
 if [ ${#packages[@]} -gt 0 ]; then
   if [ "$(id -u)" != 0 ]; then echo "test:integration needs: ${packages[*]}; install them, or run as root." >&2; exit 1; fi

@@ -1,4 +1,4 @@
-import { execFileSync, spawnSync } from 'node:child_process'
+import { execFileSync } from 'node:child_process'
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, describe, expect, it } from 'vitest'
@@ -6,14 +6,13 @@ import { createAgeEncryption } from '../../src/crypto/age-encryption.js'
 import type { BackupEncryption } from '../../src/crypto/encryption.js'
 import { createOpensslEncryption } from '../../src/crypto/openssl-encryption.js'
 import { noise, temporaryFolder, text } from '../archive/zip-helpers.js'
+import { hasProgram } from '../helpers/programs.js'
 import { type FakeAccount, fakeSource } from './fake-source.js'
 import { FOLDER, pack, packOptions, tree } from './pack-helpers.js'
 import { FolderStorage } from './test-storage.js'
 
 const temporary = temporaryFolder()
 afterAll(() => temporary.remove())
-
-const hasAge = spawnSync('age', ['--version']).status === 0
 
 const PASSPHRASE = 'Wörter & "Zeichen" $HOME 1'
 const ACCOUNT: FakeAccount = {
@@ -87,7 +86,7 @@ describe('the commands of Readme.txt, as printed', () => {
     expectWhole(folder, follow(folder))
   })
 
-  it.skipIf(!hasAge)('open a backup encrypted with age', async () => {
+  it.skipIf(!hasProgram('age'))('open a backup encrypted with age', async () => {
     const identity = execFileSync('age-keygen', { stdio: ['ignore', 'pipe', 'ignore'] }).toString()
     const recipient = /public key: (age1\S+)/.exec(identity)?.[1] ?? ''
     const folder = await backup('age', await createAgeEncryption({ recipients: [recipient] }))

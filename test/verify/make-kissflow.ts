@@ -1,7 +1,10 @@
 import { execFileSync } from 'node:child_process'
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { createWriteStream, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { dirname, join } from 'node:path'
+import { dirname, join, relative } from 'node:path'
+import { pipeline } from 'node:stream/promises'
+import yazl from 'yazl'
+import { hasProgram } from '../helpers/programs.js'
 
 const date = (text: string) => ({ v: { $date: text }, dv: text.replace(/\.\d+/, ''), tz: 'GMT', td: '' })
 const person = (id: string, name: string) => ({ _id: id, Name: name, Kind: 'User' })
@@ -61,11 +64,27 @@ export function kissflowFiles(): KissflowFiles {
   }
 }
 
-/** Writes it with the stock zip and, with a passphrase, the very openssl command Kissflow names, turned around. */
-export function makeKissflow(
+/** Zips a folder with the stock zip where there is one; the same entries, those of folders too, where not. */
+async function zipFolder(tree: string, zip: string): Promise<void> {
+  if (hasProgram('zip')) {
+    execFileSync('zip', ['-q', '-r', zip, '.'], { cwd: tree })
+    return
+  }
+  const made = new yazl.ZipFile()
+  for (const entry of readdirSync(tree, { recursive: true, withFileTypes: true })) {
+    const path = relative(tree, join(entry.parentPath, entry.name))
+    if (entry.isDirectory()) made.addEmptyDirectory(path)
+    else made.addFile(join(tree, path), path)
+  }
+  made.end()
+  await pipeline(made.outputStream, createWriteStream(zip))
+}
+
+/** Writes it and, with a passphrase, encrypts it by the very openssl command Kissflow names, turned around. */
+export async function makeKissflow(
   folder: string,
   { files = kissflowFiles(), passphrase }: { files?: KissflowFiles; passphrase?: string } = {},
-): void {
+): Promise<void> {
   mkdirSync(folder, { recursive: true })
   const work = mkdtempSync(join(tmpdir(), 'kfbackup-kissflow-'))
   for (const [name, entries] of Object.entries(files)) {
@@ -75,7 +94,7 @@ export function makeKissflow(
       writeFileSync(join(tree, path), content)
     }
     const zip = join(passphrase === undefined ? folder : work, `${name}.zip`)
-    execFileSync('zip', ['-q', '-r', zip, '.'], { cwd: tree })
+    await zipFolder(tree, zip)
     if (passphrase === undefined) continue
     writeFileSync(join(work, 'secret'), passphrase)
     execFileSync('openssl', [

@@ -1,4 +1,3 @@
-import { execFileSync } from 'node:child_process'
 import {
   cpSync,
   existsSync,
@@ -22,6 +21,7 @@ import type { VerifyOptions } from '../../src/core/verify/verify-backup.js'
 import { verifyLoose } from '../../src/core/verify/verify-loose.js'
 import { NotFoundError, WrongKeyError } from '../../src/errors.js'
 import { LocalStorage } from '../../src/storage/local.js'
+import { writeZip } from '../archive/zip-helpers.js'
 import { NEVER } from '../crypto/parts.js'
 import { flip } from './make-backup.js'
 import { type KissflowFiles, kissflowFiles, makeKissflow } from './make-kissflow.js'
@@ -29,17 +29,20 @@ import { type KissflowFiles, kissflowFiles, makeKissflow } from './make-kissflow
 const PASSPHRASE = 'Kissflow $ecret "1'
 const KEYS = { passphrases: ['Another 1', PASSPHRASE], identities: [] }
 
+/** Behind the entries of folders, whatever made the ZIP. */
+const INSIDE_FIRST_FILE = 600
+
 let root: string
 const base = { plain: '', encrypted: '' }
 let copies = 0
 const fresh = (): string => join(root, `k-${copies++}`)
 
-beforeAll(() => {
+beforeAll(async () => {
   root = mkdtempSync(join(tmpdir(), 'kfbackup-loose-'))
   base.plain = join(root, 'plain')
   base.encrypted = join(root, 'encrypted')
-  makeKissflow(base.plain)
-  makeKissflow(base.encrypted, { passphrase: PASSPHRASE })
+  await makeKissflow(base.plain)
+  await makeKissflow(base.encrypted, { passphrase: PASSPHRASE })
 })
 afterAll(() => rmSync(root, { recursive: true, force: true }))
 
@@ -61,11 +64,11 @@ function copyOf(kind: keyof typeof base): string {
   return folder
 }
 
-function made(change: (files: KissflowFiles) => void): string {
+async function made(change: (files: KissflowFiles) => void): Promise<string> {
   const files = kissflowFiles()
   change(files)
   const folder = fresh()
-  makeKissflow(folder, { files })
+  await makeKissflow(folder, { files })
   return folder
 }
 
@@ -109,15 +112,15 @@ describe("verify of Kissflow's own backup", () => {
     expect(await verify(base.plain, { reading: { kind: 'sample', share: 0.05 } })).toMatchObject({ depth: 'sample', damages: 0 })
   })
 
-  const cases: { name: string; folder: () => string; finds: RegExp }[] = [
+  const cases: { name: string; folder: () => string | Promise<string>; finds: RegExp }[] = [
     {
       name: 'a flipped bit',
-      folder: () => flipped(copyOf('plain'), 'TransactionalData-0000.zip', 300),
+      folder: () => flipped(copyOf('plain'), 'TransactionalData-0000.zip', INSIDE_FIRST_FILE),
       finds: /CRC|compressed data|header/,
     },
     {
       name: 'a flipped bit in an encrypted file',
-      folder: () => flipped(copyOf('encrypted'), 'TransactionalData-0000.aes256cbc', 300),
+      folder: () => flipped(copyOf('encrypted'), 'TransactionalData-0000.aes256cbc', INSIDE_FIRST_FILE),
       finds: /CRC|compressed data|header/,
     },
     { name: 'a cut file', folder: () => cut(copyOf('plain'), 'TransactionalData-0000.zip'), finds: /directory cannot be read/ },
@@ -174,7 +177,7 @@ describe("verify of Kissflow's own backup", () => {
     },
   ]
   it.each(cases)('finds $name', async ({ folder, finds }) => {
-    const { found } = await verify(folder())
+    const { found } = await verify(await folder())
     const reasons = found.map((damage) => damage.reason)
     expect(
       reasons.some((reason) => finds.test(reason)),
@@ -183,7 +186,7 @@ describe("verify of Kissflow's own backup", () => {
   })
 
   it('warns of people in records that nobody lists', async () => {
-    const folder = made((files) => Object.assign(files.UserAndGroup!, { 'UserAndGroup.json': '[]' }))
+    const folder = await made((files) => Object.assign(files.UserAndGroup!, { 'UserAndGroup.json': '[]' }))
     const outcome = await verify(folder)
     expect(outcome.warned).toEqual(['unknown_users: 1 people named in records are not in UserAndGroup.json: Us1'])
     expect(outcome.damages).toBe(0)
@@ -234,7 +237,15 @@ describe("extract of Kissflow's own backup", () => {
     const folder = fresh()
     mkdirSync(folder)
     // 1.1 GB of zeros take 1 MB.
-    execFileSync('sh', ['-c', 'head -c 1100000000 /dev/zero | zip -q TransactionalData-0000.zip -'], { cwd: folder })
+    const zeros = Buffer.alloc(2 ** 20)
+    await writeZip(join(folder, 'TransactionalData-0000.zip'), async (zip) => {
+      const entry = zip.openEntry(Buffer.from('zeros'), { mayBeHuge: false })
+      for (let count = 0; count < 1_100; count++) {
+        entry.write(zeros)
+        if (entry.full) await entry.ready()
+      }
+      await entry.end()
+    })
     const { found, to } = await extract(folder)
     expect(found.map((damage) => damage.reason)).toEqual(['not written: its content is longer than the 1073741824 bytes it should have'])
     expect(readdirSync(to)).toEqual([])
