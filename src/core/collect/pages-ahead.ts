@@ -8,19 +8,21 @@ import { answerOf, type CollectContext, type Outcome } from './context.js'
  */
 export class PagesAhead {
   private readonly context: CollectContext
-  private readonly collection: Collection
+  /** The number of the page at which the pass before ended; 0 without one. */
+  private readonly last: number
   private readonly callFor: (page: number, pageSize: number) => ApiCall
   private readonly asked = new Map<number, { call: ApiCall; answer: Promise<Outcome> }>()
 
+  /** For the pass that `collection` is in. */
   constructor(context: CollectContext, collection: Collection, callFor: (page: number, pageSize: number) => ApiCall) {
     this.context = context
-    this.collection = collection
+    this.last = collection.pages.findLast((page) => page.pass < collection.pass)?.page ?? 0
     this.callFor = callFor
   }
 
   /** The answer of this page, asked for with those behind it; undefined where nothing is known of the list. */
   take(page: number, pageSize: number): Promise<Outcome> | undefined {
-    const last = Math.min(lastPageBefore(this.collection), page + this.context.options.concurrency - 1)
+    const last = Math.min(this.last, page + this.context.options.concurrency - 1)
     for (let next = page; next <= last; next++) {
       if (this.asked.has(next)) continue
       const call = this.callFor(next, pageSize)
@@ -43,9 +45,4 @@ export class PagesAhead {
       this.context.store.inFlight.end(this.context.client.nameOf(call))
     }
   }
-}
-
-/** The number of the page at which the pass before the current one ended; 0 without one. */
-function lastPageBefore({ pages, pass }: Collection): number {
-  return pages.findLast((page) => page.pass < pass)?.page ?? 0
 }
