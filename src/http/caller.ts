@@ -3,7 +3,7 @@ import { BACKOFF, backoffMs } from './backoff.js'
 import { errorCode, HttpStatusError, isTransient, OtherHostError, RetriesExhaustedError } from './http-error.js'
 import type { Limiter } from './rate-limiter.js'
 import { Probe } from './server-probe.js'
-import type { Slots } from './slots.js'
+import type { Slots, Turn } from './slots.js'
 import { ThrottleWatch } from './throttle-watch.js'
 
 // details.md 16
@@ -28,9 +28,7 @@ export interface CallerDeps {
   onPause?: (waitMs: number, reason: string) => void
 }
 
-export interface CallOptions {
-  /** Lower goes first among those waiting for a free connection; a small whole number. */
-  priority: number
+export interface CallOptions extends Turn {
   /** It may lead to another host. It waits for its turn there first: a redirect that waited could expire. */
   mayLeave?: boolean
 }
@@ -117,10 +115,10 @@ export class Caller {
     stop: AbortSignal,
   ): Promise<{ result: T } | Failure> {
     const elsewhere = options.mayLeave === true ? this.deps.elsewhere : undefined
-    const releaseThere = await elsewhere?.acquire(options.priority, stop)
+    const releaseThere = await elsewhere?.acquire(options, stop)
     let release: () => void
     try {
-      release = await this.deps.slots.acquire(options.priority, stop)
+      release = await this.deps.slots.acquire(options, stop)
     } catch (error) {
       releaseThere?.()
       throw error

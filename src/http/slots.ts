@@ -1,11 +1,19 @@
 interface Waiter {
+  rank: number
   start: () => void
 }
 
-/** At most `size` holders at once; among the waiting the lowest priority number goes first, then who came first. */
+/** Whose turn it is among the waiting. */
+export interface Turn {
+  /** A small whole number. */
+  priority: number
+  rank?: number | undefined
+}
+
+/** At most `size` holders at once; among the waiting the lowest priority number goes first, then the lowest rank, then who came first. */
 export class Slots {
   private free: number
-  /** Waiters by priority, a small whole number. */
+  /** Waiters by priority, each in their order. */
   private readonly queues: Waiter[][] = []
 
   constructor(size: number) {
@@ -13,7 +21,7 @@ export class Slots {
   }
 
   /** Resolves with the function that gives the slot back. */
-  async acquire(priority: number, signal: AbortSignal): Promise<() => void> {
+  async acquire({ priority, rank = 0 }: Turn, signal: AbortSignal): Promise<() => void> {
     signal.throwIfAborted()
     if (this.free > 0) {
       this.free--
@@ -28,13 +36,17 @@ export class Slots {
         reject(signal.reason)
       }
       const waiter: Waiter = {
+        rank,
         start: () => {
           signal.removeEventListener('abort', onAbort)
           resolve()
         },
       }
       signal.addEventListener('abort', onAbort, { once: true })
-      queue.push(waiter)
+      // Nearly always the last place or one close to it: few wait, and most of them for what comes later.
+      let place = queue.length
+      while (place > 0 && (queue[place - 1]?.rank ?? 0) > rank) place--
+      queue.splice(place, 0, waiter)
     })
     return this.releaser()
   }

@@ -40,6 +40,8 @@ export interface ApiCall {
   body?: unknown
   /** Lower goes first; see PRIORITY. */
   priority?: number
+  /** Among calls of one priority the lowest goes first. */
+  rank?: number
 }
 
 interface SendOptions {
@@ -94,7 +96,7 @@ export class KissflowClient {
   getJson(call: ApiCall, stop: AbortSignal): Promise<JsonAnswer> {
     const path = this.pathOf(call)
     const name = nameAt(call, path)
-    return this.run(name, () => this.fetchJson(name, path, call), { priority: call.priority ?? PRIORITY.item }, stop)
+    return this.run(name, () => this.fetchJson(name, path, call), { priority: call.priority ?? PRIORITY.item, rank: call.rank }, stop)
   }
 
   /** Runs a task under the retry owner and turns what ends the run into the errors that say so. */

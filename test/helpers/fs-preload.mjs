@@ -33,11 +33,14 @@ let failing = false
 let stopped = false
 const counts = { collect: 0, pack: 0, commit: 0 }
 
-/** Phases only go forward: what the collector still syncs while parts are packed belongs to packing. */
+/**
+ * Phases only go forward: what the collector still syncs while parts are stored belongs to packing. It begins with the first part's own file: what is packed
+ * for a folder while the account is read is of no use to another process.
+ */
 function phaseOf(path) {
   const parts = path.split('/')
   if (phase !== 'commit' && COMMIT_FILE.test(parts.at(-1)) && path.startsWith(plan.roots[1] ?? '\0')) phase = 'commit'
-  else if (phase === 'collect' && (parts.includes('pack') || PART_FILE.test(parts.at(-1)))) phase = 'pack'
+  else if (phase === 'collect' && PART_FILE.test(parts.at(-1))) phase = 'pack'
   return phase
 }
 

@@ -10,7 +10,7 @@ describe('the connections', () => {
     let held = 0
     let most = 0
     const work = async (priority: number): Promise<void> => {
-      const release = await slots.acquire(priority, never)
+      const release = await slots.acquire({ priority }, never)
       most = Math.max(most, ++held)
       await settle()
       held--
@@ -23,10 +23,10 @@ describe('the connections', () => {
 
   it('go to the lowest priority number first, then to who came first', async () => {
     const slots = new Slots(1)
-    const release = await slots.acquire(2, never)
+    const release = await slots.acquire({ priority: 2 }, never)
     const order: string[] = []
     const wait = async (priority: number, name: string): Promise<void> => {
-      const give = await slots.acquire(priority, never)
+      const give = await slots.acquire({ priority }, never)
       order.push(name)
       give()
     }
@@ -36,17 +36,32 @@ describe('the connections', () => {
     expect(order).toEqual(['a1', 'b1', 'b2', 'c1', 'c2'])
   })
 
+  it('go to the lowest rank among calls of one priority', async () => {
+    const slots = new Slots(1)
+    const release = await slots.acquire({ priority: 1, rank: 9 }, never)
+    const order: string[] = []
+    const wait = async (priority: number, rank: number | undefined, name: string): Promise<void> => {
+      const give = await slots.acquire({ priority, rank }, never)
+      order.push(name)
+      give()
+    }
+    const all = [wait(1, 3, 'third'), wait(1, 2, 'second'), wait(2, 1, 'late'), wait(1, 3, 'third again'), wait(1, undefined, 'first')]
+    release()
+    await Promise.all(all)
+    expect(order).toEqual(['first', 'second', 'third', 'third again', 'late'])
+  })
+
   it('are not lost to a waiter that gave up', async () => {
     const slots = new Slots(1)
-    const release = await slots.acquire(0, never)
+    const release = await slots.acquire({ priority: 0 }, never)
     const gone = new AbortController()
-    const waiting = slots.acquire(0, gone.signal)
-    const next = slots.acquire(0, never)
+    const waiting = slots.acquire({ priority: 0 }, gone.signal)
+    const next = slots.acquire({ priority: 0 }, never)
     gone.abort(new Error('stopped'))
     await expect(waiting).rejects.toThrow('stopped')
     release()
     ;(await next)()
-    ;(await slots.acquire(0, never))()
-    await expect(slots.acquire(0, gone.signal)).rejects.toThrow('stopped')
+    ;(await slots.acquire({ priority: 0 }, never))()
+    await expect(slots.acquire({ priority: 0 }, gone.signal)).rejects.toThrow('stopped')
   })
 })

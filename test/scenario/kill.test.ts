@@ -4,7 +4,7 @@ import { generateIdentity, identityToRecipient } from 'age-encryption'
 import { afterAll, beforeAll, expect, it, vi } from 'vitest'
 import { type Sandbox, startSandbox } from '../../src/sandbox/server.js'
 import { differences, readContent } from '../helpers/backup-content.js'
-import { type Baseline, crashTrial, describeTrial, makeBaseline } from '../helpers/crash.js'
+import { type Baseline, callCounts, callsRepeated, crashTrial, describeTrial, makeBaseline } from '../helpers/crash.js'
 import { openWithAge, openWithOpenssl } from '../helpers/decrypt.js'
 import { makeDice } from '../helpers/dice.js'
 import { runAndKill } from '../helpers/kill-at.js'
@@ -106,6 +106,20 @@ it('killed, and continued while the account moves on, a run holds everything tha
     expect(next.summary).toMatchObject({ status: 'completed', resumed: true, exit_code: 0 })
     const held = readUnpacked(unzipAll(workspace.backupFolders()[0] ?? '', join(workspace.folder, 'unpacked')))
     expect((await compareWithTruth(held, workspace.sandbox.truth())).problems).toEqual([])
+  })
+})
+
+it('killed while it packs beside reading, a run has left nothing at the destination, and the next one asks for nothing it had', async () => {
+  await withRun(async (workspace) => {
+    const { place } = await runAndKill(workspace, { phase: 'collect', ops: ['write'], path: '/head-start$', nth: 1, when: 'half' })
+    expect(place?.path).toMatch(/head-start$/)
+    expect(workspace.backupFolders()).toEqual([])
+    const next = await workspace.run()
+    expect(next.summary).toMatchObject({ status: 'completed', resumed: true, records: 60 })
+    const told = Number(next.summary?.['calls_repeated'])
+    expect(told).toBeLessThanOrEqual(8)
+    expect(callsRepeated(callCounts(sandbox), baseline.calls)).toBeLessThanOrEqual(told)
+    expect(await problemsOf(workspace)).toEqual([])
   })
 })
 

@@ -99,7 +99,7 @@ async function fetchInto(context: CollectContext, flow: FlowWork, input: FetchIn
     if (times < SAME_END_TIMES) throw new BadBodyError(name, `it ended after ${bytes} bytes, its record says ${file.size}`)
   }
   try {
-    await client.run(name, attempt, { priority: call.priority ?? PRIORITY.file, mayLeave: true }, stop)
+    await client.run(name, attempt, { priority: call.priority ?? PRIORITY.file, rank: flow.collection.number, mayLeave: true }, stop)
     await callsSent()
   } catch (error) {
     sink.discard()

@@ -29,7 +29,7 @@ export async function readItemRows(
   let previous = ''
   for (let page = store.items.lastPage(collection.number, seq, spec.part) + 1; page <= MAX_PAGES; page++) {
     const query = { page_number: String(page), page_size: String(options.pageSize) }
-    const call = { endpoint: spec.endpoint, values: spec.values, query, priority: PRIORITY.file }
+    const call = { endpoint: spec.endpoint, values: spec.values, query, priority: PRIORITY.file, rank: collection.number }
     const step = await ask(context, call, (outcome): { failure?: CallFailure; isEnd: boolean } => {
       if (!outcome.ok) return { failure: outcome.failure, isEnd: true }
       const { answer } = outcome

@@ -101,7 +101,12 @@ function readRecord(context: CollectContext, flow: FlowWork, { seq, id }: Listed
   const { store, progress, gaps, options } = context
   const { type, id: flowId } = flow.info
   if (type === 'dataset') return Promise.resolve(undefined)
-  const call = { endpoint: `item.${type}` as const, values: { flow: flowId, item: id }, priority: PRIORITY.item }
+  const call = {
+    endpoint: `item.${type}` as const,
+    values: { flow: flowId, item: id },
+    priority: PRIORITY.item,
+    rank: flow.collection.number,
+  }
   return ask(context, call, (outcome) => {
     if (!store.items.isDone(flow.collection.number, seq, 'record')) progress.add('transactions', { done: 1 })
     if (!outcome.ok && outcome.failure.kind === 'missing') {

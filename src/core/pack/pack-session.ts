@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import { type EntryLine, entryLine } from '../../archive/index-lines.js'
 import { formatBytes } from '../../util/units.js'
 import type { PackCheckpoint, PackStage } from './checkpoint.js'
+import { headStartTarget } from './head-start.js'
 import { OpenPart, partExtension } from './open-part.js'
 import { PackLogs } from './pack-logs.js'
 import type { PackDeps, PackOptions } from './pack-types.js'
@@ -58,10 +59,17 @@ export class PackSession {
     const file = `${name}${partExtension(this.options.encryption)}`
     // One part at a time lies here: it is sent before the next one takes the disk.
     if (this.staging !== undefined) await this.queue.drain()
-    const target = this.staging?.create(file) ?? (await directTarget(this.deps.storage, `${this.options.folder}/${file}`, this.signal))
     const { workFolder, cipher } = this.deps
+    const target = this.staging?.create(file) ?? (await this.localTarget(file))
     this.open = new OpenPart(target, { name, encryption: this.options.encryption, workFolder, cipher }, this.signal)
     return this.open
+  }
+
+  private async localTarget(file: string): Promise<PartTarget> {
+    const { storage, headStart, workFolder } = this.deps
+    const path = `${this.options.folder}/${file}`
+    if (headStart === undefined || headStart.isOver()) return await directTarget(storage, path, this.signal)
+    return headStartTarget({ ...headStart, file: join(workFolder, 'head-start'), begin: () => storage.put(path, this.signal) })
   }
 
   /** Finishes the open part and has it stored while the next is made. The place reached must stand in `state`. */

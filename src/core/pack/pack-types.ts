@@ -5,6 +5,7 @@ import type { BackupEncryption } from '../../crypto/encryption.js'
 import type { Storage, StorageKind } from '../../storage/storage.js'
 import type { Category, Emit } from '../events.js'
 import type { PackCheckpoint } from './checkpoint.js'
+import type { HeadStart } from './head-start.js'
 
 export interface PackOptions {
   backupId: string
@@ -58,6 +59,8 @@ export interface PackDeps {
   onPartStaged?: ((checkpoint: PackCheckpoint) => void) | undefined
   /** A part is stored for good. What it holds may be freed once this has resolved. */
   onPartStored: (checkpoint: PackCheckpoint) => Promise<void>
+  /** Set for a local destination while the account is still read. */
+  headStart?: HeadStart | undefined
   /** Called before each file gets its final name; throws when the run's lock is lost. */
   beforeCommit?: (() => Promise<void>) | undefined
 }

@@ -24,6 +24,9 @@ import type { RunPlan } from './run-plan.js'
 import { exitCodeOf, type RunOptions, type RunResult } from './run-types.js'
 import type { Session } from './session.js'
 
+/** Resolves when this holds; rejects when the run stops before. */
+type Until = (isSo: () => boolean) => Promise<void>
+
 export interface PackRunParts {
   clock: Clock
   emit: Emit
@@ -38,7 +41,7 @@ export interface PackRunParts {
   folder: string
   resumed: boolean
   /** Packing goes on while the account is still being read. */
-  streaming?: { until: (isSo: () => boolean) => Promise<void>; isCollected: () => boolean; window: FileWindow }
+  streaming?: { until: Until; isCollected: () => boolean; window: FileWindow | undefined }
 }
 
 /** Packs what was collected and commits the backup; goes on behind the last part an earlier process stored. */
@@ -49,18 +52,19 @@ export async function packRun(options: RunOptions, parts: PackRunParts, signal: 
   const notOffered = notOfferedGaps(options.categories, discovered.flows)
   const status = (): 'completed' | 'incomplete' => (gaps.open > 0 ? 'incomplete' : 'completed')
   const { streaming } = parts
+  const window = streaming?.window
   const allDone = async (): Promise<void> => {
     await streaming?.until(streaming.isCollected)
     if (progress.bytesTotal !== null) return
-    progress.setPhase(streaming === undefined ? 'pack' : 'upload')
+    progress.setPhase(window === undefined ? 'pack' : 'upload')
     progress.bytesDone = packedBytes
     progress.bytesTotal = totalBytes(store)
   }
   let packedBytes = 0
   if (streaming === undefined) await allDone()
-  const freeing = streaming === undefined ? undefined : new FileFreeing(store, streaming.window)
+  const freeing = window === undefined ? undefined : new FileFreeing(store, window)
   const source = packSource(store, {
-    pace: streaming === undefined ? undefined : paceOf(store, streaming, freeing),
+    pace: streaming === undefined || window === undefined ? undefined : paceOf(store, { ...streaming, window }, freeing),
     flows: discovered.flows,
     categories: options.categories,
     gaps: function* () {
@@ -103,10 +107,10 @@ export async function packRun(options: RunOptions, parts: PackRunParts, signal: 
         progress.current = part
         progress.tick()
       },
-      onFilesIdle: (isIdle) => streaming?.window.idle(isIdle),
-      onFilePacked: ({ shrunkBytes }) => streaming?.window.shrunk(shrunkBytes),
+      onFilesIdle: (isIdle) => window?.idle(isIdle),
+      onFilePacked: ({ shrunkBytes }) => window?.shrunk(shrunkBytes),
       onPartStaged: (checkpoint) => {
-        streaming?.window.partDone()
+        window?.partDone()
         if (freeing !== undefined) freePacked(store, discovered.flows, { checkpoint, freeing })
       },
       onPartStored: (checkpoint) => {
@@ -116,6 +120,8 @@ export async function packRun(options: RunOptions, parts: PackRunParts, signal: 
         if (freeing !== undefined) freePacked(store, discovered.flows, { checkpoint, freeing })
         return Promise.resolve()
       },
+      // What is freed as it is uploaded goes there at once; a folder has nothing in it before everything is read.
+      headStart: streaming === undefined || window !== undefined ? undefined : { isOver: streaming.isCollected, over: allDone },
       beforeCommit: () => {
         lock.stillOwner()
         return Promise.resolve()
@@ -148,7 +154,7 @@ function freePacked(store: RunStore, flows: readonly FlowInfo[], packed: { check
   if (collection !== undefined) packed.freeing.free(collection, cursor.done)
 }
 
-function paceOf(store: RunStore, streaming: NonNullable<PackRunParts['streaming']>, freeing: FileFreeing | undefined): FilePace {
+function paceOf(store: RunStore, streaming: { until: Until; window: FileWindow }, freeing: FileFreeing | undefined): FilePace {
   return {
     fetched: async (collection, number) => {
       const isPending = (): boolean => store.items.file(collection.number, number).state === 'pending'

@@ -195,19 +195,24 @@ interface BackUpParts {
 }
 
 async function backUp(options: RunOptions, { parts, context }: BackUpParts): Promise<RunResult> {
+  const { store } = parts
   if (options.storage.uploadFile === undefined) {
+    if (!store.isCollected) return await collectAndPack(options, { parts, context })
     const discovered = await collect(context)
     return await packRun(options, { ...parts, discovered }, context.stop)
   }
-  const zipSizeBytes = zipSizeOf(options, parts.store, parts.emit)
-  return await collectAndUpload({ ...options, zipSizeBytes }, { parts, context })
+  const zipSizeBytes = zipSizeOf(options, store, parts.emit)
+  context.window = new FileWindow(zipSizeBytes, heldFileBytes(store))
+  return await collectAndPack({ ...options, zipSizeBytes }, { parts, context })
 }
 
-/** A remote destination gets its parts as they are made, and what they hold is freed here: the disk need not take the whole account. */
-async function collectAndUpload(options: RunOptions, { parts, context }: BackUpParts): Promise<RunResult> {
+/**
+ * Packs while the account is still read. A remote destination gets its parts as they are made, and what they hold is freed here: the disk need not take
+ * the whole account. A local one gets nothing before all is read, but what was packed up to then.
+ */
+async function collectAndPack(options: RunOptions, { parts, context }: BackUpParts): Promise<RunResult> {
   let collected = false
-  const window = new FileWindow(options.zipSizeBytes, heldFileBytes(parts.store))
-  context.window = window
+  const { window } = context
   let packing: Promise<RunResult> | undefined
   const until = async (isSo: () => boolean): Promise<void> => {
     while (!isSo()) await context.news.wait(context.stop)
