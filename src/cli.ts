@@ -68,14 +68,14 @@ export function buildProgram(deps: ProgramDeps): Command {
 
   /** Runs a lazily imported body with the arguments commander parsed, named by `names`. */
   const run =
-    <Options>(load: () => Promise<Body<Options>>, ...names: string[]) =>
+    <Options>(load: (options: Options) => Promise<Body<Options>>, ...names: string[]) =>
     async (...args: unknown[]): Promise<void> => {
       const command = args.at(-1) as Command
       const options: Record<string, unknown> = { ...command.opts() }
       names.forEach((name, index) => {
         options[name] = args[index]
       })
-      const body = await load()
+      const body = await load(options as Options)
       deps.setExitCode(await body(contextOf(command), options as Options))
     }
 
@@ -108,7 +108,14 @@ export function buildProgram(deps: ProgramDeps): Command {
         'kfbackup run --json | jq -r \'select(.message_type=="summary").status\'',
       ),
     )
-    .action(run<RunCommandOptions>(async () => (await import('./commands/run.js')).runCommand))
+    .action(
+      run<RunCommandOptions>(async (given) => {
+        const keyAhead = (await import('./commands/begin-key.js')).beginKey(deps.process.env, given)
+        // Loaded while the key is derived.
+        const { runCommand } = await import('./commands/run.js')
+        return (context, options) => runCommand(context, options, keyAhead)
+      }),
+    )
   add('sandbox', 'a Kissflow account on this machine, for trying things out')
     .option('--port <n>', 'loopback port; a free one unless told')
     .option('--items <n>', 'records of the whole account, up to 1,000,000 (default: 1200)')

@@ -1,4 +1,5 @@
 import type { Config } from '../config/types.js'
+import type { KeyAhead } from '../core/run/key-ahead.js'
 import type { EncryptionChoice } from '../core/run/protection.js'
 import type { AccountOptions } from '../core/run/session.js'
 
@@ -19,9 +20,13 @@ export async function accountOptions(config: Pick<Config, 'account' | 'api'>, si
 }
 
 /** How new backups are encrypted, with the passphrase. */
-export async function encryptionChoice(config: Pick<Config, 'encryption'>, signal: AbortSignal): Promise<EncryptionChoice> {
+export async function encryptionChoice(
+  config: Pick<Config, 'encryption'>,
+  signal: AbortSignal,
+  keyAhead?: KeyAhead,
+): Promise<EncryptionChoice> {
   const { encryption } = config
-  if (encryption.format === 'openssl') return { format: 'openssl', passphrase: await encryption.passphrase.resolve(signal) }
+  if (encryption.format === 'openssl') return { format: 'openssl', passphrase: await encryption.passphrase.resolve(signal), keyAhead }
   if (encryption.format === 'age') return { format: 'age', recipients: encryption.recipients }
   return { format: 'none' }
 }

@@ -6,6 +6,7 @@ import { loadConfig } from '../config/load.js'
 import { refuseInsecureTls } from '../config/refuse-insecure-tls.js'
 import { stateDir } from '../config/state-dir.js'
 import type { Config } from '../config/types.js'
+import type { KeyAhead } from '../core/run/key-ahead.js'
 import { runBackup } from '../core/run/run.js'
 import type { RunResult } from '../core/run/run-types.js'
 import { EXIT, type ExitCode, UsageError } from '../errors.js'
@@ -37,7 +38,7 @@ export interface RunCommandOptions {
 const EVENT_LOG_BYTES = 20 * 1024 * 1024
 
 /** One backup. */
-export async function runCommand(context: CommandContext, options: RunCommandOptions): Promise<ExitCode> {
+export async function runCommand(context: CommandContext, options: RunCommandOptions, keyAhead?: KeyAhead): Promise<ExitCode> {
   const { flags, env, cwd, signal } = context
   refuseInsecureTls(env)
   const lockWaitMs = options.lockWait === undefined ? 0 : parseDuration(options.lockWait)
@@ -77,7 +78,7 @@ export async function runCommand(context: CommandContext, options: RunCommandOpt
         clock: systemClock,
         signal,
       },
-      (emit) => backUp(context, { config, reporter: { ...reporter, emit }, lockWaitMs, fresh: options.fresh === true }),
+      (emit) => backUp(context, { config, reporter: { ...reporter, emit }, lockWaitMs, fresh: options.fresh === true, keyAhead }),
     )
     if (result !== undefined) return result.summary.exitCode as ExitCode
     reporter.json('summary', { command: 'run', status: 'skipped', exit_code: EXIT.ok })
@@ -111,13 +112,14 @@ interface BackUpInput {
   reporter: Reporter
   lockWaitMs: number
   fresh: boolean
+  keyAhead?: KeyAhead | undefined
 }
 
 /** A made backup with what its messages tell. */
 export type MadeRun = RunResult & { links: DownloadLink[]; examples: NotifiedGap[] }
 
 /** Runs one backup of a loaded config under a reporter. */
-export async function backUp(context: CommandContext, { config, reporter, lockWaitMs, fresh }: BackUpInput): Promise<MadeRun> {
+export async function backUp(context: CommandContext, { config, reporter, lockWaitMs, fresh, keyAhead }: BackUpInput): Promise<MadeRun> {
   const { flags, env, cwd, signal } = context
   if (config.encryption.format === 'none') {
     reporter.emit({ type: 'milestone', message: 'The backup is not encrypted: the config has no "encryption".' })
@@ -135,7 +137,7 @@ export async function backUp(context: CommandContext, { config, reporter, lockWa
         storage,
         destination: destinationOf(config.storage),
         zipSizeBytes: config.zip.sizeBytes,
-        encryption: await encryptionChoice(config, signal),
+        encryption: await encryptionChoice(config, signal, keyAhead),
         fingerprint: { ...resumeFingerprint(config) },
         resumeWithinMs: config.resume.withinMs,
         fresh,

@@ -57,11 +57,13 @@ function expandSpoolKey(master: Uint8Array): { key: Buffer; keyCheck: string } {
   return { key: expand('spool key'), keyCheck: expand('spool key check').toString('hex') }
 }
 
+export interface NewSpoolKey {
+  material: SpoolKeyMaterial
+  cipher: SpoolCipher
+}
+
 /** A new key for one run's spool: from the passphrase (one PBKDF2 derivation), or random when there is none (age). */
-export async function newSpoolKey(
-  passphrase: string | undefined,
-  iterations = OPENSSL_ITERATIONS,
-): Promise<{ material: SpoolKeyMaterial; cipher: SpoolCipher }> {
+export async function newSpoolKey(passphrase: string | undefined, iterations = OPENSSL_ITERATIONS): Promise<NewSpoolKey> {
   if (passphrase === undefined) {
     const key = randomBytes(32)
     return { material: { kind: 'random', key: key.toString('hex') }, cipher: createSpoolCipher(key) }

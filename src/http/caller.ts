@@ -33,7 +33,7 @@ export interface CallOptions extends Turn {
   mayLeave?: boolean
 }
 
-/** Told by a task when its remaining requests go to another host: its connection to the account is another call's then. */
+/** Told by a task when it asks nothing more of the account: the answer is here whole, or lies on another host. Its connection is another call's then. */
 export type LeaveAccount = () => void
 
 /** What one call has been through. */
@@ -124,7 +124,8 @@ export class Caller {
       throw error
     }
     const leave: LeaveAccount = () => {
-      if (elsewhere !== undefined) release()
+      // Without room elsewhere the answer from there takes the account's.
+      if (options.mayLeave !== true || elsewhere !== undefined) release()
     }
     let wave = 0
     let isFinal = false

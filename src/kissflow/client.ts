@@ -96,7 +96,12 @@ export class KissflowClient {
   getJson(call: ApiCall, stop: AbortSignal): Promise<JsonAnswer> {
     const path = this.pathOf(call)
     const name = nameAt(call, path)
-    return this.run(name, () => this.fetchJson(name, path, call), { priority: call.priority ?? PRIORITY.item, rank: call.rank }, stop)
+    return this.run(
+      name,
+      (leave) => this.fetchJson(name, path, call, leave),
+      { priority: call.priority ?? PRIORITY.item, rank: call.rank },
+      stop,
+    )
   }
 
   /** Runs a task under the retry owner and turns what ends the run into the errors that say so. */
@@ -155,7 +160,7 @@ export class KissflowClient {
     })
   }
 
-  private async fetchJson(name: string, path: string, call: ApiCall): Promise<JsonAnswer> {
+  private async fetchJson(name: string, path: string, call: ApiCall, leave: LeaveAccount): Promise<JsonAnswer> {
     const { method = 'GET' } = ENDPOINTS[call.endpoint] as EndpointSpec
     const options: SendOptions = { method, body: call.body === undefined ? undefined : JSON.stringify(call.body) }
     let answer = await this.exchange(name, path, options)
@@ -163,6 +168,8 @@ export class KissflowClient {
       const location = answer.header('location') ?? ''
       answer = await this.exchange(name, this.redirected(name, { location, path, status: answer.status, hops }), options)
     }
+    // The next call is sent before this answer is read.
+    if (answer.status < 300) leave()
     const body = await decodedWhole(name, answer, maxBytesOf(answer.status))
     if (answer.status >= 400) throw this.statusError(name, answer, body)
     return readJson(name, answer.status, body)

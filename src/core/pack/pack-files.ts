@@ -47,6 +47,7 @@ export async function packFiles(session: PackSession, parts: FlowParts, from: nu
     parts.counts.files++
     session.state.counts.files++
     session.state.cursor.done++
+    await session.giveWay()
   }
 }
 

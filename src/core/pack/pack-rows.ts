@@ -74,6 +74,7 @@ export async function packRows<Row>(session: PackSession, parts: FlowParts, arra
     session.state.cursor.done++
     session.packed(json.length)
     if (open.entry.full) await open.entry.ready()
+    await session.giveWay()
   }
   await end()
   return count

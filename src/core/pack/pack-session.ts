@@ -1,5 +1,6 @@
 import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
+import { setImmediate as nextTurn } from 'node:timers/promises'
 import { type EntryLine, entryLine } from '../../archive/index-lines.js'
 import { formatBytes } from '../../util/units.js'
 import type { PackCheckpoint, PackStage } from './checkpoint.js'
@@ -11,6 +12,8 @@ import { PartQueue } from './part-queue.js'
 import { directTarget, type PartTarget, Staging, takesFiles } from './part-target.js'
 
 const PROGRESS_EVERY_MS = 100
+/** A call that waits for so much longer does not matter: it takes 20 ms and more. */
+const BUSY_MS = 0.3
 
 /** What one call of `packBackup` shares: options, counters, logs, the part being written and those on their way. */
 export class PackSession {
@@ -26,6 +29,7 @@ export class PackSession {
   private open: OpenPart | undefined
   private partsStored: number
   private progressAtMs = 0
+  private busySinceMs = 0
 
   /** Goes on behind the last part that is stored, or staged by an earlier process: those are sent on at once. */
   constructor(options: PackOptions, deps: PackDeps, start: PackCheckpoint, signal: AbortSignal) {
@@ -103,6 +107,14 @@ export class PackSession {
   async causeOf(error: unknown): Promise<unknown> {
     if (this.signal.aborted) return this.signal.reason
     return (await this.open?.failure()) ?? error
+  }
+
+  /** Lets the account's answers come first, while there are any: what is packed beside them has time. */
+  async giveWay(): Promise<void> {
+    const { headStart } = this.deps
+    if (headStart === undefined || headStart.isOver() || performance.now() - this.busySinceMs < BUSY_MS) return
+    await nextTurn()
+    this.busySinceMs = performance.now()
   }
 
   logEntry(line: EntryLine): void {

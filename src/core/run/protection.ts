@@ -1,12 +1,13 @@
 import type { BackupEncryption, SpoolCipher } from '../../crypto/encryption.js'
 import { preloadTransport } from '../../http/transport.js'
 import type { Category } from '../events.js'
+import type { KeyAhead } from './key-ahead.js'
 import type { RunPlan } from './run-plan.js'
 
-/** How the backup is to be encrypted, secrets resolved. */
+/** How the backup is to be encrypted, secrets resolved. `keyAhead`: a key whose derivation has begun, perhaps from another passphrase. */
 export type EncryptionChoice =
   | { format: 'none' }
-  | { format: 'openssl'; passphrase: string }
+  | { format: 'openssl'; passphrase: string; keyAhead?: KeyAhead | undefined }
   | { format: 'age'; recipients: readonly string[] }
 
 /** What seals the spool and, later, the backup's parts. */
@@ -20,7 +21,8 @@ export interface Protection {
 export async function newProtection(choice: EncryptionChoice): Promise<Pick<RunPlan, 'spoolKey' | 'encryptionSalt'>> {
   if (choice.format === 'none') return {}
   const { newSpoolKey } = await import('../../crypto/spool-cipher.js')
-  const made = newSpoolKey(choice.format === 'age' ? undefined : choice.passphrase)
+  const { passphrase = undefined, keyAhead = undefined } = choice.format === 'age' ? {} : choice
+  const made = keyAhead !== undefined && keyAhead.passphrase === passphrase ? keyAhead.newKey : newSpoolKey(passphrase)
   // Loaded while the key is derived: there is nothing else to do then.
   void preloadTransport()
   const { material } = await made
