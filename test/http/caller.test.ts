@@ -246,6 +246,39 @@ describe('a call that keeps failing', () => {
     expect(done.slice(6)).toEqual(['third answered', 'record', 'third fetched'])
   })
 
+  it('leaves its connection to the next call when its answer is here, and reads it after that has begun', async () => {
+    const { clock, caller } = setting({ slots: 1 })
+    const done: string[] = []
+    const call = (name: string): Promise<void> =>
+      caller.call(
+        name,
+        async (leave) => {
+          done.push(`${name} asked`)
+          await clock.sleep(20, never)
+          leave()
+          await clock.sleep(1, never)
+          done.push(`${name} read`)
+        },
+        OPTIONS,
+        never,
+      )
+    await clock.run(Promise.all([call('first'), call('second'), call('third')]))
+    expect(done).toEqual(['first asked', 'second asked', 'first read', 'third asked', 'second read', 'third read'])
+  })
+
+  it('keeps its connection for what lies elsewhere where there is no room for that', async () => {
+    const { clock, caller } = setting({ slots: 1 })
+    const done: string[] = []
+    const file = async (leave: LeaveAccount): Promise<void> => {
+      leave()
+      await clock.sleep(20, never)
+      done.push('file')
+    }
+    const record = caller.call.bind(caller, 'record', () => Promise.resolve(void done.push('record')), OPTIONS, never)
+    await clock.run(Promise.all([caller.call('file', file, { priority: 1, mayLeave: true }, never), record()]))
+    expect(done).toEqual(['file', 'record'])
+  })
+
   it('gives its turn elsewhere back when it is stopped before it had a connection', async () => {
     const { clock, caller } = setting({ slots: 1, elsewhere: 1 })
     const stop = new AbortController()
