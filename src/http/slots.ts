@@ -5,8 +5,9 @@ interface Waiter {
 
 /** Whose turn it is among the waiting. */
 export interface Turn {
-  /** A small whole number. */
+  /** Lower goes first; a small whole number. */
   priority: number
+  /** Among those of one priority lower goes first; 0 unless told. */
   rank?: number | undefined
 }
 
@@ -43,7 +44,7 @@ export class Slots {
         },
       }
       signal.addEventListener('abort', onAbort, { once: true })
-      // Nearly always the last place or one close to it: few wait, and most of them for what comes later.
+      // From behind: a flow's calls come in their order, and few of later flows wait.
       let place = queue.length
       while (place > 0 && (queue[place - 1]?.rank ?? 0) > rank) place--
       queue.splice(place, 0, waiter)

@@ -29,6 +29,7 @@ export class PackSession {
   private open: OpenPart | undefined
   private partsStored: number
   private progressAtMs = 0
+  /** When it last gave way. */
   private busySinceMs = 0
 
   /** Goes on behind the last part that is stored, or staged by an earlier process: those are sent on at once. */

@@ -153,8 +153,9 @@ function isSmall(store: RunStore, flows: readonly FlowInfo[]): boolean {
     const collection = store.collections.get(flowKey(type, id))
     if (collection?.isListed !== true) return false
     records += collection.size
+    if (records > MAX_RECORDS_AHEAD) return false
   }
-  return records <= MAX_RECORDS_AHEAD
+  return true
 }
 
 /** Frees what lies in front of a place of the packer: whole flows, and files of the one it is in. */

@@ -21,13 +21,16 @@ export interface Protection {
 export async function newProtection(choice: EncryptionChoice): Promise<Pick<RunPlan, 'spoolKey' | 'encryptionSalt'>> {
   if (choice.format === 'none') return {}
   const { newSpoolKey } = await import('../../crypto/spool-cipher.js')
-  const { passphrase = undefined, keyAhead = undefined } = choice.format === 'age' ? {} : choice
-  const made = keyAhead !== undefined && keyAhead.passphrase === passphrase ? keyAhead.newKey : newSpoolKey(passphrase)
+  const made = choice.format === 'age' ? newSpoolKey(undefined) : (keyAheadOf(choice) ?? newSpoolKey(choice.passphrase))
   // Loaded while the key is derived: there is nothing else to do then.
   void preloadTransport()
   const { material } = await made
   // One salt, so that one derivation serves the spool and the backup.
   return { spoolKey: material, ...(material.kind === 'random' ? {} : { encryptionSalt: material.salt }) }
+}
+
+function keyAheadOf({ passphrase, keyAhead }: Extract<EncryptionChoice, { format: 'openssl' }>): KeyAhead['newKey'] | undefined {
+  return keyAhead?.passphrase === passphrase ? keyAhead.newKey : undefined
 }
 
 async function opensslEncryption(
