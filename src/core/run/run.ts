@@ -4,6 +4,7 @@ import { runFolder } from '../../state/history.js'
 import { acquireLock, type Lock } from '../../state/lock.js'
 import { RunStore } from '../../state/run-store.js'
 import { stateError } from '../../state/state-error.js'
+import { putHelpersBehind } from '../../util/helper-threads.js'
 import { Pulse } from '../../util/pulse.js'
 import { formatBytes } from '../../util/units.js'
 import { collect } from '../collect/collect.js'
@@ -151,6 +152,7 @@ async function work(options: RunOptions, deps: RunDeps, place: Place, signal: Ab
     })
     const resumed = plan.processes > 1 ? resumeInfo(store) : undefined
     await checkDestination(options, plan, live.stop)
+    putHelpersBehind()
     emit({ type: 'run-started', runId: plan.id, resumed })
     emit({ type: 'state', state: 'in progress' })
     const gaps = new GapBook(store, options.accept, emit)
