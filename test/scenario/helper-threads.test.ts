@@ -11,7 +11,8 @@ it.skipIf(process.platform !== 'linux').each([0, 4, 17])(
   async (begun) => {
     await withWorkspace({ latencyMs: 15 }, async (workspace) => {
       const started = workspace.start()
-      const pid = started.child.pid ?? 0
+      const { pid } = started.child
+      if (pid === undefined) throw new Error('kfbackup was not started')
       setPriority(pid, begun)
       await untilCalls(workspace.sandbox, 60, started)
       const threads = readdirSync(`/proc/${pid}/task`).map(Number)
