@@ -4,6 +4,7 @@ import { addBackupCommands } from './cli-backups.js'
 import { addEverydayCommands } from './cli-everyday.js'
 import { COMMON_OPTIONS, examples, groupCommands, HELP_LAYOUT } from './cli-help.js'
 import { addReadingCommands } from './cli-reading.js'
+import type { KeyAhead } from './commands/begin-key.js'
 import type { CommandContext, GlobalFlags } from './commands/command-context.js'
 import type { DemoCommandOptions } from './commands/demo.js'
 import type { RunCommandOptions } from './commands/run.js'
@@ -16,6 +17,8 @@ export interface ProgramDeps {
   process: NodeJS.Process
   signal: AbortSignal
   setExitCode: (code: ExitCode) => void
+  /** A new run's key, on its way. */
+  keyAhead?: KeyAhead | undefined
 }
 
 /**
@@ -68,14 +71,14 @@ export function buildProgram(deps: ProgramDeps): Command {
 
   /** Runs a lazily imported body with the arguments commander parsed, named by `names`. */
   const run =
-    <Options>(load: (options: Options) => Promise<Body<Options>>, ...names: string[]) =>
+    <Options>(load: () => Promise<Body<Options>>, ...names: string[]) =>
     async (...args: unknown[]): Promise<void> => {
       const command = args.at(-1) as Command
       const options: Record<string, unknown> = { ...command.opts() }
       names.forEach((name, index) => {
         options[name] = args[index]
       })
-      const body = await load(options as Options)
+      const body = await load()
       deps.setExitCode(await body(contextOf(command), options as Options))
     }
 
@@ -109,11 +112,9 @@ export function buildProgram(deps: ProgramDeps): Command {
       ),
     )
     .action(
-      run<RunCommandOptions>(async (given) => {
-        const keyAhead = (await import('./commands/begin-key.js')).beginKey(deps.process.env, given)
-        // Loaded while the key is derived.
+      run<RunCommandOptions>(async () => {
         const { runCommand } = await import('./commands/run.js')
-        return (context, options) => runCommand(context, options, keyAhead)
+        return (context, options) => runCommand(context, options, deps.keyAhead)
       }),
     )
   add('sandbox', 'a Kissflow account on this machine, for trying things out')

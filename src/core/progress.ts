@@ -16,7 +16,7 @@ export class Progress {
   private readonly startedMs: number
   private lastEmitMs = Number.NEGATIVE_INFINITY
   private readonly samples: Array<{ at: number; calls: number; done: number }> = []
-  /** How many things must still be listed before totals count as known. */
+  /** How many things must still be listed before totals count as known; the first is the list of flows. */
   private unknowns = 1
 
   constructor(options: { emit: Emit; now: () => number; apiCalls: () => number; categories: readonly Category[] }) {
@@ -43,9 +43,9 @@ export class Progress {
     this.tick()
   }
 
-  /** The number of lists whose length is not known yet; totals count as known at 0. */
-  setUnknowns(count: number): void {
-    this.unknowns = count
+  /** So many more lists whose length is not known yet; totals count as known when none is left. */
+  addUnknowns(count: number): void {
+    this.unknowns += count
   }
 
   resolveUnknown(): void {

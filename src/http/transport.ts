@@ -58,11 +58,6 @@ function loadUndici(): Promise<[typeof import('undici/lib/dispatcher/agent.js'),
   return Promise.all([import('undici/lib/dispatcher/agent.js'), import('undici/lib/api/api-request.js')])
 }
 
-/** Loads what createTransport needs, for whoever has to wait anyway before it can call it. Never rejects: createTransport meets the same failure. */
-export async function preloadTransport(): Promise<void> {
-  await loadUndici().catch(() => {})
-}
-
 /**
  * Keep-alive connections over undici, through the environment's proxy where one is set; this machine is always reached straight. Only the
  * parts of undici that send are loaded: the whole of it costs as long as starting Node, and half of its 111 files are fetch, caches and mocks.

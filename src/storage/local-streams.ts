@@ -8,16 +8,18 @@ const SYNC_EVERY_BYTES = 32 * 1024 * 1024
 
 /** Writes to an open file; every error it gives is already mapped. Ending it syncs the content to the disk and closes the file. */
 export class FileSink extends Writable {
-  bytes = 0
+  bytes: number
   private readonly handle: FileHandle
   private readonly path: string
   private syncedBytes = 0
   private syncing: Promise<void> | undefined
 
-  constructor(handle: FileHandle, path: string) {
+  /** Goes on behind the `bytes` that the file has. */
+  constructor(handle: FileHandle, path: string, bytes = 0) {
     super({ highWaterMark: 1024 * 1024 })
     this.handle = handle
     this.path = path
+    this.bytes = bytes
     this.on('error', () => {}) // `pipeline` reports it; this only keeps a late one from ending the process
   }
 

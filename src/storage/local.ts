@@ -31,18 +31,46 @@ export class LocalStorage implements Storage {
   }
 
   async put(path: string, signal: AbortSignal): Promise<Upload> {
+    const target = await this.makeRoom(path, signal)
+    const partial = target + PARTIAL
+    try {
+      const { O_WRONLY, O_CREAT, O_EXCL, O_NOFOLLOW } = constants
+      const handle = await this.files.open(partial, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0o600)
+      return this.upload(path, target, new FileSink(handle, partial))
+    } catch (error) {
+      throw localError(error, 'write', target)
+    }
+  }
+
+  async putFile(path: string, file: string, signal: AbortSignal): Promise<Upload | undefined> {
+    const target = await this.makeRoom(path, signal)
+    const partial = target + PARTIAL
+    try {
+      await this.files.rename(file, partial)
+    } catch {
+      return undefined
+    }
+    try {
+      const { O_WRONLY, O_APPEND, O_NOFOLLOW } = constants
+      const handle = await this.files.open(partial, O_WRONLY | O_APPEND | O_NOFOLLOW)
+      return this.upload(path, target, new FileSink(handle, partial, (await handle.stat()).size))
+    } catch (error) {
+      await this.unlinkIfThere(partial).catch(() => {})
+      throw localError(error, 'write', target)
+    }
+  }
+
+  /** Makes the folders of a file that is to be written, and removes what an earlier try of it left; its full path. */
+  private async makeRoom(path: string, signal: AbortSignal): Promise<string> {
     signal.throwIfAborted()
     const segments = storageSegments(path)
     const target = join(this.location, ...segments)
-    const partial = target + PARTIAL
     try {
       await this.makeFolders(segments.slice(0, -1))
       const standing = await lstatOrUndefined(target)
       if (standing?.isDirectory()) throw Object.assign(new Error(`${target} is a folder`), { code: 'EISDIR' })
-      await this.unlinkIfThere(partial)
-      const { O_WRONLY, O_CREAT, O_EXCL, O_NOFOLLOW } = constants
-      const handle = await this.files.open(partial, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0o600)
-      return this.upload(path, target, new FileSink(handle, partial))
+      await this.unlinkIfThere(target + PARTIAL)
+      return target
     } catch (error) {
       throw localError(error, 'write', target)
     }

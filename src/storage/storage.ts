@@ -66,6 +66,11 @@ export interface Storage {
   readonly location: string
   /** Creates or replaces one file. */
   put(path: string, signal: AbortSignal): Promise<Upload>
+  /**
+   * As `put`, for what begins with a file of this machine: that file itself becomes it, by a rename. Undefined, with the file untouched, where this takes more,
+   * as on another filesystem: `put` then tells what is wrong, if anything is.
+   */
+  putFile?(path: string, file: string, signal: AbortSignal): Promise<Upload | undefined>
   /** Sends a finished staging file and commits it; continues from `checkpoint`. Absent where `put` serves (local). */
   uploadFile?(path: string, file: string, options: UploadFileOptions, signal: AbortSignal): Promise<StoredFile>
   /** Ends unfinished uploads below `prefix` that no checkpoint knows, so that nothing paid-for is left. */

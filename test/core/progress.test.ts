@@ -33,7 +33,7 @@ const shown = (events: RunEvent[]): ProgressSnapshot[] => events.flatMap((event)
 describe('progress', () => {
   it('knows no totals and no percentage while a list is still being read', () => {
     const { progress } = setting()
-    progress.setUnknowns(2)
+    progress.addUnknowns(1)
     progress.add('transactions', { total: 100 })
     progress.add('transactions', { done: 50 })
     expect(progress.snapshot()).toMatchObject({ recordsDone: 50, recordsTotal: null, percentDone: null, secondsRemaining: null })
@@ -59,7 +59,7 @@ describe('progress', () => {
 
   it('tells the calls of the last minute and the time left at their pace', () => {
     const { progress, pass } = setting()
-    progress.setUnknowns(0)
+    progress.resolveUnknown()
     progress.add('transactions', { total: 1_200 })
     for (let second = 0; second < 120; second++) {
       pass(1_000, second < 60 ? 20 : 5)
@@ -75,7 +75,7 @@ describe('progress', () => {
 
   it('counts bytes while packing, and never tells a negative time', () => {
     const { progress, pass } = setting()
-    progress.setUnknowns(0)
+    progress.resolveUnknown()
     progress.add('transactions', { total: 10, done: 10 })
     progress.setPhase('pack')
     progress.bytesTotal = 1_000

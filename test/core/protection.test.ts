@@ -30,11 +30,11 @@ describe('a key that is derived ahead', () => {
   })
 
   it('is begun where the environment holds the passphrase, and not for a timer that may find nothing to do', async () => {
-    const begun = beginKey({ KFBACKUP_PASSPHRASE: 'from outside' }, {})
+    const begun = beginKey({ KFBACKUP_PASSPHRASE: 'from outside' }, ['run'])
     expect(begun?.passphrase).toBe('from outside')
     await begun?.newKey
-    expect(beginKey({ KFBACKUP_PASSPHRASE: 'from outside' }, { ifDue: true })).toBeUndefined()
-    expect(beginKey({ KFBACKUP_PASSPHRASE: '' }, {})).toBeUndefined()
-    expect(beginKey({}, {})).toBeUndefined()
+    expect(beginKey({ KFBACKUP_PASSPHRASE: 'from outside' }, ['run', '--if-due'])).toBeUndefined()
+    expect(beginKey({ KFBACKUP_PASSPHRASE: '' }, ['run'])).toBeUndefined()
+    expect(beginKey({}, ['run'])).toBeUndefined()
   })
 })

@@ -32,7 +32,14 @@ function place(given: Partial<HeadStartOptions> = {}): {
   })
   over.catch(() => {})
   const signal = new AbortController().signal
-  const options = { file: waiting, begin: () => storage.put(PART, signal), isOver: () => isOver, over: () => over, ...given }
+  const options = {
+    file: waiting,
+    begin: () => storage.put(PART, signal),
+    takeOver: (file: string) => storage.putFile(PART, file, signal),
+    isOver: () => isOver,
+    over: () => over,
+    ...given,
+  }
   return {
     target: headStartTarget(options),
     waiting,
@@ -55,7 +62,8 @@ describe('a part packed while the account is read', () => {
     const pieces = [randomBytes(700_000), randomBytes(10), randomBytes(2_000_000)]
     for (const piece of pieces) await write(target, piece)
     expect(readFileSync(waiting).equals(Buffer.concat(pieces))).toBe(true)
-    expect(statSync(waiting).mode & 0o777).toBe(0o600)
+    const { mode, ino } = statSync(waiting)
+    expect(mode & 0o777).toBe(0o600)
     expect(existsSync(destination)).toBe(false)
     read()
     const late = randomBytes(5_000)
@@ -64,6 +72,21 @@ describe('a part packed while the account is read', () => {
     expect(existsSync(join(destination, PART))).toBe(false)
     await target.store(new AbortController().signal)
     expect(readFileSync(join(destination, PART)).equals(Buffer.concat([...pieces, late]))).toBe(true)
+    expect(statSync(join(destination, PART)).ino).toBe(ino)
+    expect(existsSync(waiting)).toBe(false)
+  })
+
+  it('is copied where a rename does not take it there', async () => {
+    const { target, waiting, destination, read } = place({ takeOver: () => Promise.resolve(undefined) })
+    const early = randomBytes(700_000)
+    await write(target, early)
+    const { ino } = statSync(waiting)
+    read()
+    target.stream.end('the end')
+    await finished(target.stream)
+    await target.store(new AbortController().signal)
+    expect(readFileSync(join(destination, PART)).equals(Buffer.concat([early, Buffer.from('the end')]))).toBe(true)
+    expect(statSync(join(destination, PART)).ino).not.toBe(ino)
     expect(existsSync(waiting)).toBe(false)
   })
 
@@ -124,7 +147,10 @@ describe('a part packed while the account is read', () => {
   })
 
   it('fails with what the destination says', async () => {
-    const { target, waiting, read } = place({ begin: () => Promise.reject(new Error('the folder is full')) })
+    const { target, waiting, read } = place({
+      takeOver: () => Promise.resolve(undefined),
+      begin: () => Promise.reject(new Error('the folder is full')),
+    })
     await write(target, Buffer.alloc(10))
     read()
     await expect(write(target, Buffer.alloc(10))).rejects.toThrow('the folder is full')

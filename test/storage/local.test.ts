@@ -30,6 +30,30 @@ describe('a local destination', () => {
     expect((await stat(join(parent, 'backups/kfbackup-a/part.zip'))).mode & 0o777).toBe(0o600)
   })
 
+  it('makes a file of this machine the beginning of another, by a rename', async () => {
+    const storage = new LocalStorage(join(parent, 'backups'))
+    await writeFile(join(parent, 'waiting'), 'early, ', { mode: 0o600 })
+    const upload = await storage.putFile('k/part.zip', join(parent, 'waiting'), never)
+    if (upload === undefined) throw new Error('not taken')
+    expect(await readdir(parent)).toEqual(['backups'])
+    expect(await readdir(join(parent, 'backups/k'))).toEqual(['part.zip.partial'])
+    await pipeline(Readable.from([Buffer.from('late')]), upload.stream)
+    expect(await upload.commit()).toMatchObject({ path: 'k/part.zip', bytes: 11 })
+    expect(await readdir(join(parent, 'backups/k'))).toEqual(['part.zip'])
+    expect(await readFile(join(parent, 'backups/k/part.zip'), 'utf8')).toBe('early, late')
+  })
+
+  it('leaves a file alone that a rename does not bring here, and nothing of one that cannot be opened then', async () => {
+    const fail = (code: string) => () => Promise.reject(Object.assign(new Error(code), { code }))
+    await writeFile(join(parent, 'waiting'), 'early')
+    const apart = new LocalStorage(join(parent, 'backups'), { files: { ...nodeFiles, rename: fail('EXDEV') } })
+    expect(await apart.putFile('k/part.zip', join(parent, 'waiting'), never)).toBeUndefined()
+    expect(await readFile(join(parent, 'waiting'), 'utf8')).toBe('early')
+    const shut = new LocalStorage(join(parent, 'backups'), { files: { ...nodeFiles, open: fail('EMFILE') } })
+    await expect(shut.putFile('k/part.zip', join(parent, 'waiting'), never)).rejects.toThrow(/part\.zip/)
+    expect(await readdir(join(parent, 'backups/k'))).toEqual([])
+  })
+
   it('takes the place of a .partial file that a killed run left', async () => {
     const storage = new LocalStorage(parent)
     await mkdir(join(parent, 'k'))

@@ -24,20 +24,26 @@ export async function collect(context: CollectContext, onDiscovered: (discovered
   const { options, progress, store } = context
   const wants = (category: Category): boolean => options.categories.includes(category)
   progress.setPhase('discover')
-  const discovered = wants('transactions') ? await discoverFlows(context) : { flows: [], excluded: [] }
-  const unlisted = discovered.flows.filter((flow) => isUnlisted(store.collections.get(flowKey(flow.type, flow.id))))
-  progress.setUnknowns(unlisted.length + (wants('usersAndGroups') && store.collections.get(PEOPLE.users)?.isDone !== true ? 1 : 0))
   seedProgress(context)
-  progress.setPhase('collect')
-  onDiscovered(discovered)
+  if (wants('usersAndGroups') && store.collections.get(PEOPLE.users)?.isDone !== true) progress.addUnknowns(1)
 
+  let discovered: Discovered = { flows: [], excluded: [] }
   let mayListUsers = true
+  const flows = async (): Promise<void> => {
+    if (wants('transactions')) discovered = await discoverFlows(context)
+    progress.addUnknowns(discovered.flows.filter(({ type, id }) => isUnlisted(store.collections.get(flowKey(type, id)))).length)
+    progress.resolveUnknown()
+    progress.setPhase('collect')
+    onDiscovered(discovered)
+    await collectFlows(context, discovered.flows)
+  }
   const people = async (): Promise<void> => {
     mayListUsers = await collectPeople(context)
   }
+  // Finding the flows takes few connections; the others have people and the audit log to read meanwhile.
   await settleAll([
+    haltOnFailure(context, flows()),
     haltOnFailure(context, wants('usersAndGroups') ? people() : Promise.resolve()),
-    haltOnFailure(context, collectFlows(context, discovered.flows)),
     haltOnFailure(context, wants('auditLogs') ? collectAudit(context) : Promise.resolve()),
   ])
   refuseIfNothingMayBeRead(context, discovered, mayListUsers)

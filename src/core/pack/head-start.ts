@@ -21,12 +21,14 @@ export interface HeadStartOptions extends HeadStart {
   file: string
   /** Begins the file at the destination. */
   begin: () => Promise<Upload>
+  /** The same with what waits in `file` as its beginning, where the file can become that by a rename; undefined where it cannot. */
+  takeOver?: (file: string) => Promise<Upload | undefined>
   maxWaitingBytes?: number
 }
 
 /**
  * A part that is packed while the account is still read. Its first bytes wait in a file of the run; when those are many, the packer waits. Once
- * everything is read they move to the destination, and what follows goes there straight away. A run that stops before has left nothing there.
+ * everything is read they move to the destination, by a rename where they may, and what follows goes there straight away. A run that stops before has left nothing there.
  */
 export function headStartTarget(options: HeadStartOptions): PartTarget {
   const stream = new WaitingBytes(options)
@@ -107,10 +109,12 @@ class WaitingBytes extends Writable {
 
   private async move(): Promise<Upload> {
     if (this.destroyed) throw givenUp()
-    const upload = await this.options.begin()
+    const { file, begin, takeOver } = this.options
+    const taken = this.waitingBytes === 0 ? undefined : await takeOver?.(file)
+    const upload = taken ?? (await begin())
     this.begun = upload
     try {
-      for await (const chunk of this.waiting()) await writeAll(upload.stream, [chunk])
+      if (taken === undefined) for await (const chunk of this.waiting()) await writeAll(upload.stream, [chunk])
       if (this.destroyed) throw givenUp()
       this.removeFile()
       return upload

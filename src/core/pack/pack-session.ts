@@ -74,7 +74,12 @@ export class PackSession {
     const { storage, headStart, workFolder } = this.deps
     const path = `${this.options.folder}/${file}`
     if (headStart === undefined || headStart.isOver()) return await directTarget(storage, path, this.signal)
-    return headStartTarget({ ...headStart, file: join(workFolder, 'head-start'), begin: () => storage.put(path, this.signal) })
+    return headStartTarget({
+      ...headStart,
+      file: join(workFolder, 'head-start'),
+      begin: () => storage.put(path, this.signal),
+      takeOver: async (file) => await storage.putFile?.(path, file, this.signal),
+    })
   }
 
   /** Finishes the open part and has it stored while the next is made. The place reached must stand in `state`. */

@@ -4,7 +4,6 @@ import { backupId } from '../../archive/layout.js'
 import { runFolder } from '../../state/history.js'
 import { stateError } from '../../state/state-error.js'
 import { formatDuration } from '../../util/units.js'
-import { newProtection } from './protection.js'
 import { clearRunData, type RunPlan, removeUnbegun, tidyRun, unfinishedRuns, writePlan } from './run-plan.js'
 import type { RunDeps, RunOptions } from './run-types.js'
 
@@ -54,7 +53,7 @@ async function choose(options: RunOptions, deps: RunDeps, mode: 'look' | 'take',
   }
   if (mode === 'look') return fresh
   mkdirSync(runFolder(options.stateDir, newId), { recursive: true, mode: 0o700 })
-  return taken(options, { ...fresh, ...(await newProtection(options.encryption)) })
+  return taken(options, fresh)
 }
 
 /** The start that an id's name tells: the plan and the name must say the same second. */

@@ -1,5 +1,5 @@
 import type { BackupEncryption, SpoolCipher } from '../../crypto/encryption.js'
-import { preloadTransport } from '../../http/transport.js'
+import { newSpoolKey, openSpoolKey } from '../../crypto/spool-cipher.js'
 import type { Category } from '../events.js'
 import type { KeyAhead } from './key-ahead.js'
 import type { RunPlan } from './run-plan.js'
@@ -10,6 +10,8 @@ export type EncryptionChoice =
   | { format: 'openssl'; passphrase: string; keyAhead?: KeyAhead | undefined }
   | { format: 'age'; recipients: readonly string[] }
 
+type Encrypted = Exclude<EncryptionChoice, { format: 'none' }>
+
 /** What seals the spool and, later, the backup's parts. */
 export interface Protection {
   cipher: SpoolCipher | undefined
@@ -17,14 +19,26 @@ export interface Protection {
   encryption: Promise<BackupEncryption | undefined>
 }
 
+/**
+ * How this run is protected. A plan without a key gets one, and `save` keeps it before anything is sealed with it: the run is new, or its first process was
+ * killed while the key was derived and has saved nothing. Throws WrongKeyError when the passphrase is not the one the run began with.
+ */
+export async function protect(
+  choice: EncryptionChoice,
+  plan: RunPlan,
+  { categories, save }: { categories: readonly Category[]; save: () => void },
+): Promise<Protection> {
+  if (choice.format === 'none') return { encryption: Promise.resolve(undefined), cipher: undefined }
+  if (plan.spoolKey === undefined) {
+    Object.assign(plan, await newProtection(choice))
+    save()
+  }
+  return await openProtection(choice, plan, categories)
+}
+
 /** What a new run's plan keeps, so that another process can go on sealing the same way. */
-export async function newProtection(choice: EncryptionChoice): Promise<Pick<RunPlan, 'spoolKey' | 'encryptionSalt'>> {
-  if (choice.format === 'none') return {}
-  const { newSpoolKey } = await import('../../crypto/spool-cipher.js')
-  const made = choice.format === 'age' ? newSpoolKey(undefined) : (keyAheadOf(choice) ?? newSpoolKey(choice.passphrase))
-  // Loaded while the key is derived: there is nothing else to do then.
-  void preloadTransport()
-  const { material } = await made
+export async function newProtection(choice: Encrypted): Promise<Required<Pick<RunPlan, 'spoolKey'>> & Pick<RunPlan, 'encryptionSalt'>> {
+  const { material } = await (choice.format === 'age' ? newSpoolKey(undefined) : (keyAheadOf(choice) ?? newSpoolKey(choice.passphrase)))
   // One salt, so that one derivation serves the spool and the backup.
   return { spoolKey: material, ...(material.kind === 'random' ? {} : { encryptionSalt: material.salt }) }
 }
@@ -51,10 +65,8 @@ async function opensslEncryption(
 /** Categories with parts of their own; behind them comes the Index. */
 const WITH_PARTS: readonly Category[] = ['transactions', 'usersAndGroups', 'auditLogs']
 
-/** Opens what the plan says. Throws WrongKeyError when the passphrase is not the one the run began with. */
-export async function openProtection(choice: EncryptionChoice, plan: RunPlan, categories: readonly Category[]): Promise<Protection> {
-  if (choice.format === 'none' || plan.spoolKey === undefined) return { encryption: Promise.resolve(undefined), cipher: undefined }
-  const { openSpoolKey } = await import('../../crypto/spool-cipher.js')
+async function openProtection(choice: Encrypted, plan: RunPlan, categories: readonly Category[]): Promise<Protection> {
+  if (plan.spoolKey === undefined) throw new Error(`the plan of ${plan.id} has no key`)
   if (choice.format === 'age') {
     const { createAgeEncryption } = await import('../../crypto/age-encryption.js')
     const encryption = await createAgeEncryption({ recipients: choice.recipients })
@@ -63,7 +75,5 @@ export async function openProtection(choice: EncryptionChoice, plan: RunPlan, ca
   const encryption = opensslEncryption(choice, plan, categories)
   // Awaited where packing begins; until then a failure must not count as unhandled.
   encryption.catch(() => {})
-  const cipher = openSpoolKey(plan.spoolKey, choice.passphrase)
-  void preloadTransport()
-  return { encryption, cipher: await cipher }
+  return { encryption, cipher: await openSpoolKey(plan.spoolKey, choice.passphrase) }
 }

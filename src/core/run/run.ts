@@ -1,8 +1,7 @@
-import { backupFolder } from '../../archive/layout.js'
 import { CanceledError, DamagedError, RunDamagedError } from '../../errors.js'
 import { runFolder } from '../../state/history.js'
 import { acquireLock, type Lock } from '../../state/lock.js'
-import { RunStore } from '../../state/run-store.js'
+import type { RunStore } from '../../state/run-store.js'
 import { stateError } from '../../state/state-error.js'
 import { putHelpersBehind } from '../../util/helper-threads.js'
 import { Pulse } from '../../util/pulse.js'
@@ -15,12 +14,11 @@ import type { Emit, ResumeInfo } from '../events.js'
 import { Progress } from '../progress.js'
 import { choosePlan } from './choose-plan.js'
 import { startHousekeeping } from './housekeeping.js'
+import { makeReady, type Place } from './make-ready.js'
 import { type PackRunParts, packRun } from './pack-run.js'
-import { openProtection } from './protection.js'
 import { recordEnd, recordFailure, recordStart } from './run-history.js'
 import { clearRunData, type RunPlan, sharesSecond, tidyRun, writePlan } from './run-plan.js'
 import { exitCodeOf, type RunDeps, type RunOptions, type RunResult } from './run-types.js'
-import { openSession, type Session } from './session.js'
 
 /**
  * Makes one backup: continues an unfinished run or starts a new one, collects, packs, commits. Resolves for a complete and for an incomplete backup;
@@ -110,64 +108,40 @@ async function takeUp(options: RunOptions, deps: RunDeps, signal: AbortSignal): 
 
 const SECOND_MS = 1_000
 
-interface Place {
-  plan: RunPlan
-  lock: Lock
-  folder: string
-}
-
 async function work(options: RunOptions, deps: RunDeps, place: Place, signal: AbortSignal): Promise<RunResult> {
-  const { plan, folder } = place
   const { clock, emit } = deps
-  const protection = await openProtection(options.encryption, plan, options.categories)
-  let session: Session | undefined
-  const store = await RunStore.open({
-    folder,
-    bootId: place.lock.owner.bootId,
-    cipher: protection.cipher,
-    apiCalls: () => session?.client.apiCalls ?? 0,
-    throttled: () => session?.caller.throttled ?? 0,
-    nowMs: clock.now(),
-  })
+  const ready = await makeReady(options, deps, place, signal)
+  const { store, session } = ready
+  const { plan } = place
   let isStored = false
   let syncing: Promise<void> = Promise.resolve()
   const syncTimer = setInterval(() => {
-    syncing = syncing.then(() => store.sync()).catch((error: unknown) => session?.halt(error))
+    syncing = syncing.then(() => store.sync()).catch((error: unknown) => session.halt(error))
   }, SYNC_EVERY_MS)
   try {
-    const onCallStart = (key: string, request: string): void => {
-      if (key !== 'probe') store.inFlight.begin(key, request)
-    }
-    session = await openSession(
-      options.account,
-      { clock, emit, env: options.env, stateDir: options.stateDir, onCallStart, onCallFailed: (key) => store.inFlight.end(key) },
-      signal,
-    )
-    const live = session
     const progress = new Progress({
       emit,
       now: clock.now,
-      apiCalls: () => store.callsBefore + live.client.apiCalls,
+      apiCalls: () => store.callsBefore + session.client.apiCalls,
       categories: options.categories,
     })
     const resumed = plan.processes > 1 ? resumeInfo(store) : undefined
-    await checkDestination(options, plan, live.stop)
     putHelpersBehind()
     emit({ type: 'run-started', runId: plan.id, resumed })
     emit({ type: 'state', state: 'in progress' })
     const gaps = new GapBook(store, options.accept, emit)
-    const parts = { clock, emit, store, gaps, progress, session: live, protection, ...place, resumed: resumed !== undefined }
+    const parts = { clock, emit, gaps, progress, ...place, ...ready, resumed: resumed !== undefined }
     const context: CollectContext = {
-      client: live.client,
+      client: session.client,
       store,
       options: { ...options, concurrency: options.account.concurrency, createdAtMs: plan.createdAtMs },
       gaps,
       progress,
       emit,
       clock,
-      stop: live.stop,
+      stop: session.stop,
       news: new Pulse(),
-      halt: live.halt,
+      halt: session.halt,
     }
     const result = await backUp(options, { parts, context })
     isStored = true
@@ -175,20 +149,11 @@ async function work(options: RunOptions, deps: RunDeps, place: Place, signal: Ab
   } finally {
     clearInterval(syncTimer)
     await syncing
-    await session?.close()
+    await session.close()
     // For a run that goes on another time; it has told its own trouble by now.
     if (!isStored) await store.sync().catch(() => {})
     store.close()
   }
-}
-
-/** Hours of collecting should not end at a folder that cannot be written. A remote destination answers early by itself: its parts go there meanwhile. */
-async function checkDestination({ storage, account }: RunOptions, plan: RunPlan, signal: AbortSignal): Promise<void> {
-  if (storage.uploadFile !== undefined) return
-  const folder = backupFolder(account.subdomain, plan.id)
-  const upload = await storage.put(`${folder}/write-test`, signal)
-  await upload.abort()
-  await storage.removeFolder?.(folder, signal)
 }
 
 interface BackUpParts {
