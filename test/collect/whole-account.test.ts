@@ -62,6 +62,15 @@ async function expectWhole(account: Sandbox, { content, error }: Collected): Pro
 const bad = ({ gaps }: Collected) => gaps.filter((gap) => gap.class !== 'changed' && !gap.accepted).map(({ code, flow, item, file }) => ({ code, flow, item, file })) // biome-ignore format: one line
 
 describe('a whole account', () => {
+  it('has its people and its audit log read while its flows are still being found', async () => {
+    const account = await sandbox({ latencyMs: 5 })
+    await collectRun({ account })
+    const urls = account.log().map(({ url }) => url)
+    const lastList = urls.findLastIndex((url) => /^\/flow\/2\/[^/]+\/\w+\/\?/.test(url))
+    expect(lastList).toBeGreaterThan(0)
+    for (const service of ['/user/2/', '/audit/2/']) expect(urls.slice(0, lastList).some((url) => url.startsWith(service))).toBe(true)
+  })
+
   it('is had exactly once, to the byte, without one call too many', async () => {
     const account = await sandbox({ items: 150 })
     const run = await collectRun({ account })

@@ -40,10 +40,15 @@ function mayEndWell({ op, path, phase }: Failed): boolean {
   return phase === 'commit' && op === 'sync' && path.endsWith('/journal.jsonl')
 }
 
+/** What an earlier process left at the destination could not be cleaned up, which a warning tells: it is removed, and the folder synced behind it. */
+function wasCleaning({ op }: Failed, { lines }: Ended): boolean {
+  return op === 'sync' && lines.some((line) => line['message_type'] === 'warning' && line['code'] === 'storage_cleaning')
+}
+
 /** What is wrong with how a run ended after one operation had failed. */
 export function problemsOfFailure(ended: Ended, fault: Failed & { code: string }, folder: string): string[] {
   const at = `${fault.op} of ${fault.path} failing with ${fault.code}`
-  if (ended.code === 0) return mayEndWell(fault) ? [] : [`exit 0 after ${at}`]
+  if (ended.code === 0) return mayEndWell(fault) || wasCleaning(fault, ended) ? [] : [`exit 0 after ${at}`]
   // A disk that reports an error at the destination may be well again later.
   const wanted = fault.code !== 'EIO' ? [14] : fault.path.startsWith(`${folder}/backups`) ? [75] : [1]
   const problems: string[] = []

@@ -82,6 +82,24 @@ it('an openssl run killed at random points opens with stock openssl and holds wh
   expect(report.problems).toEqual([])
 })
 
+it('killed before its key was derived, an encrypted run has asked for nothing, and goes on with a key of its own', async () => {
+  const config = { ...CONFIG, encryption: { format: 'openssl', passphrase: '${KFBACKUP_PASSPHRASE}' } }
+  await withRun(async (workspace) => {
+    const options = { env: { KFBACKUP_PASSPHRASE: PASSPHRASE } }
+    const kill = { phase: 'all', ops: ['rename'], path: 'plan\\.json$', nth: 1, when: 'after' } as const
+    const { place } = await runAndKill(workspace, kill, ['run'], options)
+    expect(place?.path).toMatch(/plan\.json$/)
+    const [id = ''] = workspace.runs()
+    expect(workspace.plan(id)).toMatchObject({ state: 'open', processes: 1 })
+    expect(workspace.plan(id)).not.toHaveProperty('spoolKey')
+    expect(sandbox.stats().calls).toBe(0)
+    const next = await workspace.run(['run'], options)
+    expect(next.summary).toMatchObject({ status: 'completed', resumed: true, calls_repeated: 0, backup_id: id })
+    const opened = openWithOpenssl(workspace.backupFolders()[0] ?? '', PASSPHRASE)
+    expect(differences(await readContent(opened), baseline.content)).toEqual([])
+  }, config)
+})
+
 it('an age run killed at random points opens with the identity and holds what a plain one holds', async () => {
   const identity = await generateIdentity()
   const config = { ...CONFIG, encryption: { format: 'age', recipients: [await identityToRecipient(identity)] } }
