@@ -34,6 +34,7 @@ describe('a key that is derived ahead', () => {
     expect(begun?.passphrase).toBe('from outside')
     await begun?.newKey
     expect(beginKey({ KFBACKUP_PASSPHRASE: 'from outside' }, ['run', '--if-due'])).toBeUndefined()
+    expect(beginKey({ KFBACKUP_PASSPHRASE: 'from outside' }, ['run', '--help'])).toBeUndefined()
     expect(beginKey({ KFBACKUP_PASSPHRASE: '' }, ['run'])).toBeUndefined()
     expect(beginKey({}, ['run'])).toBeUndefined()
   })
