@@ -28,7 +28,8 @@ export interface HeadStartOptions extends HeadStart {
 
 /**
  * A part that is packed while the account is still read. Its first bytes wait in a file of the run; when those are many, the packer waits. Once
- * everything is read they move to the destination, by a rename where they may, and what follows goes there straight away. A run that stops before has left nothing there.
+ * everything is read they move to the destination, by a rename where they may, and what follows goes there straight away. A run that stops before has
+ * left nothing there.
  */
 export function headStartTarget(options: HeadStartOptions): PartTarget {
   const stream = new WaitingBytes(options)
