@@ -1,5 +1,5 @@
-// Joins what every command loads into a few files, and all that `run` loads into two: opening, compiling and linking 300 small ones took a quarter of the
-// time of a short command. CommonJS, which Node starts sooner. Packages that are loaded only when they are needed stay as they are.
+// Joins the compiled files and what they need of a few packages into few files: opening, compiling and linking 300 small ones took a quarter of the time of
+// a short command. CommonJS, which Node starts sooner. Packages that are loaded only when they are needed stay as they are.
 import { readFileSync, writeFileSync } from 'node:fs'
 import { dirname, join, resolve } from 'node:path'
 import { defineConfig } from 'rolldown'
@@ -23,6 +23,7 @@ function loadedBy(...entries) {
   return found
 }
 
+// What each file below is loaded for; a module that several need goes into the one that is loaded first (test/scenario/loaded-files.test.ts).
 const always = loadedBy('dist/main.js')
 const program = loadedBy('dist/cli.js')
 const key = loadedBy('dist/commands/begin-key.js')

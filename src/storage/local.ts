@@ -52,8 +52,9 @@ export class LocalStorage implements Storage {
     }
     try {
       const { O_WRONLY, O_APPEND, O_NOFOLLOW } = constants
+      const { size } = await nodeFiles.stat(partial)
       const handle = await this.files.open(partial, O_WRONLY | O_APPEND | O_NOFOLLOW)
-      return this.upload(path, target, new FileSink(handle, partial, (await handle.stat()).size))
+      return this.upload(path, target, new FileSink(handle, partial, size))
     } catch (error) {
       await this.unlinkIfThere(partial).catch(() => {})
       throw localError(error, 'write', target)

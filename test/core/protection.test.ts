@@ -29,7 +29,7 @@ describe('a key that is derived ahead', () => {
     await expect(openSpoolKey(material, 'another one')).rejects.toThrow(WrongKeyError)
   })
 
-  it('is begun where the environment holds the passphrase, and not for a timer that may find nothing to do', async () => {
+  it('is begun where the environment holds the passphrase, and not for a timer that may find nothing to do, or a help text', async () => {
     const begun = beginKey({ KFBACKUP_PASSPHRASE: 'from outside' }, ['run'])
     expect(begun?.passphrase).toBe('from outside')
     await begun?.newKey

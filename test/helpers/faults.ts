@@ -41,8 +41,12 @@ function mayEndWell({ op, path, phase }: Failed): boolean {
 }
 
 /** What an earlier process left at the destination could not be cleaned up, which a warning tells: it is removed, and the folder synced behind it. */
-function wasCleaning({ op }: Failed, { lines }: Ended): boolean {
-  return op === 'sync' && lines.some((line) => line['message_type'] === 'warning' && line['code'] === 'storage_cleaning')
+function wasCleaning({ op, path }: Failed, { lines }: Ended): boolean {
+  return (
+    op === 'sync' &&
+    /\/backups\/[^/]+$/.test(path) &&
+    lines.some((line) => line['message_type'] === 'warning' && line['code'] === 'storage_cleaning')
+  )
 }
 
 /** What is wrong with how a run ended after one operation had failed. */

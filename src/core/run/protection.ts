@@ -1,5 +1,5 @@
 import type { BackupEncryption, SpoolCipher } from '../../crypto/encryption.js'
-import { newSpoolKey, openSpoolKey } from '../../crypto/spool-cipher.js'
+import { newSpoolKey, openSpoolKey, type SpoolKeyMaterial } from '../../crypto/spool-cipher.js'
 import type { Category } from '../events.js'
 import type { KeyAhead } from './key-ahead.js'
 import type { RunPlan } from './run-plan.js'
@@ -29,11 +29,14 @@ export async function protect(
   { categories, save }: { categories: readonly Category[]; save: () => void },
 ): Promise<Protection> {
   if (choice.format === 'none') return { encryption: Promise.resolve(undefined), cipher: undefined }
-  if (plan.spoolKey === undefined) {
-    Object.assign(plan, await newProtection(choice))
+  let { spoolKey } = plan
+  if (spoolKey === undefined) {
+    const made = await newProtection(choice)
+    spoolKey = made.spoolKey
+    Object.assign(plan, made)
     save()
   }
-  return await openProtection(choice, plan, categories)
+  return await openProtection(choice, plan, { spoolKey, categories })
 }
 
 /** What a new run's plan keeps, so that another process can go on sealing the same way. */
@@ -65,15 +68,18 @@ async function opensslEncryption(
 /** Categories with parts of their own; behind them comes the Index. */
 const WITH_PARTS: readonly Category[] = ['transactions', 'usersAndGroups', 'auditLogs']
 
-async function openProtection(choice: Encrypted, plan: RunPlan, categories: readonly Category[]): Promise<Protection> {
-  if (plan.spoolKey === undefined) throw new Error(`the plan of ${plan.id} has no key`)
+async function openProtection(
+  choice: Encrypted,
+  plan: RunPlan,
+  { spoolKey, categories }: { spoolKey: SpoolKeyMaterial; categories: readonly Category[] },
+): Promise<Protection> {
   if (choice.format === 'age') {
     const { createAgeEncryption } = await import('../../crypto/age-encryption.js')
     const encryption = await createAgeEncryption({ recipients: choice.recipients })
-    return { encryption: Promise.resolve(encryption), cipher: await openSpoolKey(plan.spoolKey, undefined) }
+    return { encryption: Promise.resolve(encryption), cipher: await openSpoolKey(spoolKey, undefined) }
   }
   const encryption = opensslEncryption(choice, plan, categories)
   // Awaited where packing begins; until then a failure must not count as unhandled.
   encryption.catch(() => {})
-  return { encryption, cipher: await openSpoolKey(plan.spoolKey, choice.passphrase) }
+  return { encryption, cipher: await openSpoolKey(spoolKey, choice.passphrase) }
 }
